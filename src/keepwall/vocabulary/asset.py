@@ -1,0 +1,183 @@
+"""Assets, and the one table of canonical keys that decides when two sightings are one thing."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from keepwall.vocabulary.surface import Surface
+
+
+class AssetKind(StrEnum):
+    """What an asset is."""
+
+    PROJECT = "project"
+    HOST = "host"
+    LIBRARY = "library"
+    MODEL_FILE = "model-file"
+    HOSTED_MODEL = "hosted-model"
+    DATASET = "dataset"
+    NOTEBOOK = "notebook"
+    AGENT = "agent"
+    TOOL = "tool"
+    MCP_SERVER = "mcp-server"
+    ENDPOINT = "endpoint"
+    IMAGE = "image"
+    WORKLOAD = "workload"
+    KUBERNETES_OBJECT = "kubernetes-object"
+    CLOUD_RESOURCE = "cloud-resource"
+    PIPELINE = "pipeline"
+    PROCESS = "process"
+    SECRET = "secret"  # noqa: S105 - the name of a kind, not a credential
+
+
+KEY_TABLE: Mapping[AssetKind, str] = {
+    AssetKind.PROJECT: "name of the directory or repository",
+    AssetKind.HOST: "host name, lower case",
+    AssetKind.LIBRARY: "purl",
+    AssetKind.MODEL_FILE: "sha256:<hex digest of the content>",
+    AssetKind.HOSTED_MODEL: "provider/name",
+    AssetKind.DATASET: "provider/name, or a URL with scheme, host and path",
+    AssetKind.NOTEBOOK: "path in the repository, POSIX, no leading ./",
+    AssetKind.AGENT: "path in the repository#name",
+    AssetKind.TOOL: "path in the repository#name, or server/tool",
+    AssetKind.MCP_SERVER: "command with its package argument, or URL, normalised",
+    AssetKind.ENDPOINT: "scheme://host:port/path",
+    AssetKind.IMAGE: "digest, else registry/repository:tag",
+    AssetKind.WORKLOAD: "project/service",
+    AssetKind.KUBERNETES_OBJECT: "cluster/namespace/kind/name",
+    AssetKind.CLOUD_RESOURCE: "ARN or the provider's own full resource name",
+    AssetKind.PIPELINE: "path in the repository#name",
+    AssetKind.PROCESS: "host/program path or name",
+    AssetKind.SECRET: "detector/keyed digest of the value",
+}
+"""What the canonical key of each kind is; published with the schemas."""
+
+DEFAULT_PORTS: Mapping[str, int] = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_SPACE = re.compile(r"\s+")
+
+
+def canonical_key(kind: AssetKind, raw: str) -> str:
+    """Return the canonical form of `raw` for an asset of `kind`.
+
+    The function is idempotent: ``canonical_key(k, canonical_key(k, r)) == canonical_key(k, r)``.
+    Kinds whose keys are exact by nature (digests, purls, ARNs) are only trimmed.
+    """
+    text = _SPACE.sub(" ", raw.strip())
+    if kind in (AssetKind.NOTEBOOK, AssetKind.AGENT, AssetKind.TOOL, AssetKind.PIPELINE):
+        path, mark, name = text.partition("#")
+        return posixpath.normpath(path.replace("\\", "/")).lstrip("/") + mark + name
+    if kind is AssetKind.ENDPOINT or (
+        kind in (AssetKind.MCP_SERVER, AssetKind.DATASET) and "://" in text
+    ):
+        return _canonical_url(text)
+    if kind is AssetKind.IMAGE:
+        return _canonical_image(text)
+    if kind in (AssetKind.HOST, AssetKind.HOSTED_MODEL):
+        return text.lower()
+    return text
+
+
+def _canonical_url(text: str) -> str:
+    """Return scheme://host:port/path; credentials, query and fragment never become identity."""
+    parts = urlsplit(text if "://" in text else f"http://{text}")
+    scheme = parts.scheme.lower()
+    try:
+        port = parts.port or DEFAULT_PORTS.get(scheme)
+    except ValueError:
+        port = None
+    host = (parts.hostname or "").lower()
+    host = f"[{host}]" if ":" in host else host
+    path = posixpath.normpath(parts.path) if parts.path not in ("", "/") else ""
+    return f"{scheme}://{host}{f':{port}' if port else ''}{path}"
+
+
+def _canonical_image(text: str) -> str:
+    """Return the digest where one is pinned, else registry/repository:tag as Docker resolves it."""
+    if text.startswith("sha256:"):
+        return text.lower()
+    name, _, digest = text.partition("@")
+    if digest:
+        return digest.lower()
+    head, slash, rest = name.partition("/")
+    if not slash:
+        name = f"docker.io/library/{name}"
+    elif "." not in head and ":" not in head and head != "localhost":
+        name = f"docker.io/{head}/{rest}"
+    last = name.rsplit("/", 1)[-1]
+    return name if ":" in last else f"{name}:latest"
+
+
+def asset_id(kind: AssetKind, raw_key: str) -> str:
+    """Return the id of the asset of `kind` that `raw_key` names: ``kind:canonical key``."""
+    return f"{kind}:{canonical_key(kind, raw_key)}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Location:
+    """A place that a person can open: a path (or address), and a line from 1 where it has lines."""
+
+    path: str
+    line: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}" if self.line else self.path
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A thing that exists; seen forty times it is one asset with forty locations."""
+
+    kind: AssetKind
+    key: str
+    name: str
+    surface: Surface
+    locations: tuple[Location, ...] = ()
+    owner: str = ""
+    zone: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    id: str = ""
+
+    def __post_init__(self) -> None:
+        """Bring the key into its canonical form and derive the id from it."""
+        object.__setattr__(self, "key", canonical_key(self.kind, self.key))
+        object.__setattr__(self, "id", f"{self.kind}:{self.key}")
+
+    def merged(self, other: Asset) -> Asset:
+        """Return this asset with the locations and missing attributes of another sighting of it."""
+        return Asset(
+            kind=self.kind,
+            key=self.key,
+            name=self.name,
+            surface=self.surface,
+            locations=tuple(sorted({*self.locations, *other.locations})),
+            owner=self.owner or other.owner,
+            zone=self.zone or other.zone,
+            attributes={**other.attributes, **self.attributes},
+        )
+
+
+class RelationKind(StrEnum):
+    """How two assets hang together; read as *source kind target*."""
+
+    USES = "uses"
+    SERVES = "serves"
+    TRAINED_ON = "trained_on"
+    BUILT_FROM = "built_from"
+    RUNS_AS = "runs_as"
+    READS = "reads"
+    CALLS = "calls"
+    EXPOSES = "exposes"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Relation:
+    """A typed edge between two asset ids."""
+
+    source: str
+    kind: RelationKind
+    target: str

@@ -1,0 +1,27 @@
+"""Names on the bus: event subjects and key-value documents (DESIGN section 6)."""
+
+from __future__ import annotations
+
+import re
+
+from keepwall.vocabulary.decision import Plane
+from keepwall.vocabulary.errors import ConfigError
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
+
+EVENT_STREAM = "kw-events"
+EVENT_SUBJECTS = "kw.v1.event.>"
+BUCKETS = ("envelopes", "revocations", "containments", "status")
+
+
+def event_subject(plane: Plane, node: str) -> str:
+    """Return ``kw.v1.event.<plane>.<node>``; a node name must be one NATS token."""
+    if not _TOKEN.fullmatch(node):
+        raise ConfigError(f"node name {node!r} may hold letters, digits, - and _ only")
+    return f"kw.v1.event.{plane}.{node}"
+
+
+def kv_key(entity: str) -> str:
+    """Return `entity` as a key that NATS accepts, reversibly unambiguous (``=XX`` for odd bytes)."""
+    return _UNSAFE.sub(lambda match: "".join(f"={byte:02X}" for byte in match[0].encode()), entity)
