@@ -48,7 +48,7 @@ class PathRule:
     source: str = ""
     """The calling executable (`from:` in YAML) for which alone the rule holds; empty for any."""
     owner: bool = False
-    line: int = 0
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class AddressRule:
     peer: str
     ports: tuple[int, ...] = ()
     action: Effect = Effect.ALLOW
-    line: int = 0
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class ModelRule:
 
     name: str
     tokens_per_minute: int = 0
-    line: int = 0
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class ToolRule:
     server: str
     tool: str
     when: str = ""
-    line: int = 0
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Envelope:
     models: tuple[ModelRule, ...] | None = None
     tools: tuple[ToolRule, ...] | None = None
     data: DataSection | None = None
-    origin: str = ""
+    origin: str = field(default="", compare=False)
     """Where it was read from, for messages."""
 
     @property

@@ -1,0 +1,166 @@
+"""``keepwall explain``: what a rule, finding, event or incident means."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from keepwall.cli.output import color_wanted, emit, width
+from keepwall.foundation.state import StateDirectory
+from keepwall.vocabulary.errors import ConfigError
+
+if TYPE_CHECKING:
+    from keepwall.foundation.store.store import Store
+    from keepwall.rulebook.rule import Example, Rule
+    from keepwall.vocabulary.event import Event
+    from keepwall.vocabulary.finding import Finding
+    from keepwall.vocabulary.incident import Incident
+
+MAX_EXAMPLE_LINES = 12
+MAX_PROSE = 100
+
+
+@click.command()
+@click.argument("id_", metavar="ID")
+@click.option("--store", metavar="URL", help="Look in this database.")
+def command(id_: str, *, store: str | None) -> None:
+    """Say what ID means: a rule, the fingerprint of a finding, an event or an incident."""
+    from keepwall.rulebook.book import Rulebook
+
+    if rule := Rulebook.load().find(id_.upper()):
+        lines = _rule(rule)
+    else:
+        lines = _stored(id_, store or _default_store(id_))
+    emit("".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace"))
+
+
+def _default_store(id_: str) -> str:
+    """Return the URL of the store of this machine, if it was ever made."""
+    url = StateDirectory.default().database_url
+    if Path(url.removeprefix("sqlite:///")).is_file():
+        return url
+    raise ConfigError(
+        f"{id_} is no rule, and nothing is stored on this machine",
+        hint="keepwall rules lists the rules; keepwall scan --store URL records findings",
+    )
+
+
+def _stored(id_: str, url: str) -> Iterable[str]:
+    from keepwall.foundation.store.store import Store
+
+    with Store.open(url) as store:
+        if finding := store.findings.get(id_):
+            return _finding(finding, store)
+        if incident := store.incidents.get(id_):
+            return _incident(incident)
+        if event := store.events.get(id_):
+            return _event(event)
+    raise ConfigError(
+        f"nothing is known as {id_}",
+        hint="give the id of a rule, event or incident, or the whole fingerprint of a finding",
+    )
+
+
+def _title(text: str) -> str:
+    from keepwall.cli.table import BOLD, styled
+
+    return styled(text, BOLD, color=color_wanted())
+
+
+def _prose(label: str, text: str) -> list[str]:
+    """Return a labelled paragraph; line breaks that the author made are kept."""
+    from keepwall.formats.plain_text import visible
+
+    if not text.strip():
+        return []
+    room = min(width(), MAX_PROSE)
+    lines = [
+        line
+        for part in text.strip().splitlines()
+        for line in textwrap.wrap(visible(part), room - 2, break_on_hyphens=False) or [""]
+    ]
+    return ["", _title(label), *(f"  {line}".rstrip() for line in lines)]
+
+
+def _mappings(mappings: Mapping[str, Sequence[str]]) -> list[str]:
+    return _prose(
+        "Maps to", "\n".join(f"{name}: {', '.join(ids)}" for name, ids in mappings.items())
+    )
+
+
+def _rule(rule: Rule) -> Iterable[str]:
+    yield _title(f"{rule.id}  {rule.title}")
+    yield f"{rule.severity}, {rule.surface}; {rule.place}"
+    yield from _prose("Why", rule.why)
+    yield from _prose("Fix", rule.fix)
+    yield from _mappings(rule.mappings)
+    for label, examples in (("Fails", rule.failing), ("Passes", rule.passing)):
+        yield from _prose(f"{label}, for example", _example(examples[0]))
+
+
+def _example(example: Example) -> str:
+    """Return the first lines of an example, file by file or fact by fact."""
+    lines = [
+        line
+        for path, content in example.files.items()
+        for line in (f"{path}:", *(f"    {each}" for each in content.splitlines()))
+    ]
+    for fact in example.facts:
+        values = ", ".join(f"{key}={value!r}" for key, value in fact.value.items())
+        lines.append(f"{fact.kind} {values}")
+    lines += [f"{each.kind} {each.name}" for each in example.assets]
+    shown = lines[:MAX_EXAMPLE_LINES]
+    return "\n".join([*shown, "…"] if len(lines) > len(shown) else shown)
+
+
+def _finding(finding: Finding, store: Store) -> list[str]:
+    from keepwall.formats.plain_text import visible
+
+    seen = store.findings.seen(finding.fingerprint)
+    when = ""
+    if seen:
+        when = f"; open since {seen.first:%Y-%m-%d %H:%M} UTC"
+        if seen.until:
+            when = f"; resolved {seen.until:%Y-%m-%d %H:%M} UTC"
+    return [
+        _title(finding.message or finding.title),
+        f"{finding.severity}, {finding.surface}, rule {finding.rule}{when}",
+        *_prose("Where", f"{visible(str(finding.location))}\nasset {visible(finding.asset)}"),
+        *_prose("Why", finding.why),
+        *_prose("Fix", finding.fix),
+        *_mappings(finding.mappings),
+    ]
+
+
+def _event(event: Event) -> list[str]:
+    times = f", {event.count} times" if event.count > 1 else ""
+    answered = f"rule {event.rule} of " if event.rule else ""
+    envelope = f"envelope {event.envelope}, generation {event.generation}" if event.envelope else ""
+    process = event.process
+    ran = f"{process.path} (pid {process.pid}, {process.user})\n{process.command_line}"
+    return [
+        _title(event.message or f"{event.activity} {event.target}"),
+        f"{event.at:%Y-%m-%d %H:%M:%S} UTC on {event.node}{times}",
+        *_prose("What", f"{event.subject} tried to {event.activity} {event.target}"),
+        *_prose("Answer", f"{event.effect}: {event.strength} by {event.plane} ({event.tier})"),
+        *_prose("Because of", f"{answered}{envelope}"),
+        *(_prose("Process", ran) if process.pid else []),
+        *_prose("Incident", event.incident),
+    ]
+
+
+def _incident(incident: Incident) -> list[str]:
+    story = [f"{each.at:%Y-%m-%d %H:%M:%S}  {each.text}" for each in incident.timeline]
+    about = f"{incident.severity}, {incident.surface}, {incident.state}"
+    return [
+        _title(f"{incident.id}  {incident.title}"),
+        f"{about}; opened {incident.opened_at:%Y-%m-%d %H:%M:%S} UTC",
+        *_prose("Subject", incident.subject),
+        *_prose("Detected by", incident.detection),
+        *_prose("Story (UTC)", "\n".join(story)),
+        *_prose("Events", "\n".join(incident.events)),
+    ]

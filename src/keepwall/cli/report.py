@@ -1,0 +1,128 @@
+"""A scan on one screen: what matters most, where it is, what was not read, and what to do next."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from keepwall.cli.table import BOLD, DIM, GREEN, RED, SEVERITY_STYLE, Cell, render_table, styled
+from keepwall.vocabulary.errors import ExitCode
+from keepwall.vocabulary.finding import Finding
+from keepwall.vocabulary.scan import ScanResult
+from keepwall.vocabulary.surface import Severity, Surface
+from keepwall.workflows.verdict import Verdict
+
+FIRST_SCREEN = 15
+UNREAD_SHOWN = 3
+
+
+def report(
+    result: ScanResult, verdict: Verdict, fail_on: Severity, *, width: int, color: bool
+) -> str:
+    """Return the report as text of at most `width` cells per line, with a final newline."""
+    known = {each.fingerprint for each in verdict.known}
+    findings = sorted(
+        (each for each in result.findings if each.fingerprint not in known), key=_importance
+    )
+    parts = [_headline(result, color=color)]
+    if findings:
+        parts.append(_findings(findings[:FIRST_SCREEN], width=width, color=color))
+        if (more := len(findings) - FIRST_SCREEN) > 0:
+            parts[-1] += f"\n… and {more} more: --format json lists them all"
+    parts += [
+        _surfaces(result, findings, width=width, color=color),
+        *_left_out(result, verdict, width=width, color=color),
+        _conclusion(verdict, fail_on, findings, color=color),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _importance(finding: Finding) -> tuple[int, str, str, int]:
+    place = finding.location
+    return (-finding.severity.rank, finding.rule, place.path, place.line)
+
+
+def _plural(count: int, word: str, words: str = "") -> str:
+    return f"{count:,} {word if count == 1 else words or word + 's'}"
+
+
+def _headline(result: ScanResult, *, color: bool) -> str:
+    scan = result.scan
+    seconds = (scan.finished_at - scan.started_at).total_seconds()
+    facts = ", ".join(
+        (
+            _plural(scan.files, "file"),
+            _plural(len(result.assets), "asset"),
+            _plural(scan.rules, "rule"),
+            f"{seconds:.1f} s",
+        )
+    )
+    return f"{styled(scan.target, BOLD, color=color)}: {facts}"
+
+
+def _findings(findings: list[Finding], *, width: int, color: bool) -> str:
+    rows = [
+        (
+            Cell(each.severity, SEVERITY_STYLE[each.severity]),
+            Cell(each.rule, DIM),
+            str(each.location),
+            each.message or each.title,
+        )
+        for each in findings
+    ]
+    headers = ("severity", "rule", "where", "what")
+    return render_table(headers, rows, width=width, color=color, shrink=(3, 2))
+
+
+def _surfaces(result: ScanResult, findings: list[Finding], *, width: int, color: bool) -> str:
+    assets = Counter(each.surface for each in result.assets)
+    counts = Counter((each.surface, each.severity) for each in findings)
+    severities = tuple(reversed(Severity))
+    rows = [
+        (
+            surface,
+            str(assets[surface]),
+            *(
+                Cell(str(number), SEVERITY_STYLE[each])
+                if (number := counts[surface, each])
+                else "·"
+                for each in severities
+            ),
+        )
+        for surface in Surface
+        if assets[surface] or any(counts[surface, each] for each in severities)
+    ]
+    return render_table(("surface", "assets", *severities), rows, width=width, color=color)
+
+
+def _left_out(result: ScanResult, verdict: Verdict, *, width: int, color: bool) -> list[str]:
+    """Return what does not show above: unread parts, ignored and known findings."""
+    parts = []
+    if result.unread:
+        lines = [styled(f"Not read: {_plural(len(result.unread), 'part')}", RED, color=color)]
+        rows = [("", each.path, each.reason) for each in result.unread[:UNREAD_SHOWN]]
+        lines += render_table(("", "", ""), rows, width=width, shrink=(2, 1)).splitlines()[1:]
+        if more := len(result.unread) - len(rows):
+            lines.append(f"  … and {more} more: --format json lists them all")
+        parts.append("\n".join(lines))
+    notes = []
+    if result.scan.ignored:
+        notes.append(f"{_plural(result.scan.ignored, 'finding')} ignored by configuration.")
+    if verdict.known:
+        notes.append(f"{_plural(len(verdict.known), 'finding')} in the baseline, not counted.")
+    return [*parts, "\n".join(notes)] if notes else parts
+
+
+def _conclusion(
+    verdict: Verdict, fail_on: Severity, findings: list[Finding], *, color: bool
+) -> str:
+    failing = len(verdict.failing)
+    if verdict.exit_code is ExitCode.FINDINGS:
+        text = f"Failed: {_plural(failing, 'finding')} at or over {fail_on}."
+        style = RED
+    elif verdict.exit_code is ExitCode.INCOMPLETE:
+        text, style = f"Incomplete: nothing at or over {fail_on} in what was read.", RED
+    else:
+        text, style = f"Passed: nothing at or over {fail_on}.", GREEN
+    worst = verdict.failing or findings
+    step = f"keepwall explain {min(worst, key=_importance).rule}" if worst else "keepwall doctor"
+    return f"{styled(text, style, color=color)}\nNext: {step}"

@@ -1,0 +1,164 @@
+"""``keepwall scan``: find the AI in a path or on this host, and judge it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import click
+
+from keepwall.cli.output import color_wanted, emit, note, progress, width
+from keepwall.foundation.clock import SystemClock
+from keepwall.foundation.config import CHOICES, Config, load_config
+from keepwall.foundation.state import StateDirectory
+from keepwall.vocabulary.errors import ConfigError, ExitCode
+from keepwall.vocabulary.scan import ScanResult
+from keepwall.workflows.verdict import Verdict, judge
+
+MAX_BASELINE_BYTES = 256 << 20
+
+
+@click.command(epilog="Exit codes: 0 clean, 1 findings, 2 usage, 3 something was not read.")
+@click.argument("targets", nargs=-1, required=True, metavar="TARGET...")
+@click.option(
+    "-f", "--format", "format_", type=click.Choice(CHOICES["format"]), help="Default: table."
+)
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file."
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(CHOICES["fail-on"]),
+    help="Fail from this severity on. Default: high.",
+)
+@click.option(
+    "--baseline",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A former --format json; what it has does not count.",
+)
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Trust this configuration file, ignores included.",
+)
+@click.option("--store", metavar="URL", help="Record the result in this database.")
+@click.option("--no-store", is_flag=True, help="Record the result nowhere.")
+def command(  # noqa: PLR0913 - one for each flag
+    targets: tuple[str, ...],
+    *,
+    format_: str | None,
+    output: Path | None,
+    fail_on: str | None,
+    baseline: Path | None,
+    config_file: Path | None,
+    store: str | None,
+    no_store: bool,
+) -> ExitCode:
+    """Find the AI in each TARGET (a path, or host), and judge it.
+
+    Nothing that is scanned is run, imported or fetched. A configuration file inside a target has no
+    say: name it with --config to trust it. Findings beat an incomplete answer: the exit code is 1
+    if something fails, even when something else was not read.
+    """
+    from keepwall.workflows.scan import combined, scan, target_path
+
+    paths = [path for path in map(target_path, targets) if path]
+    config = load_config(
+        {"format": format_, "fail-on": fail_on, "store": store}, file=config_file, targets=paths
+    )
+    known = _baseline(baseline) if baseline else None
+    with progress() as tell:
+        results = [scan(target, config=config, progress=tell) for target in targets]
+    if not no_store:
+        _record(results, config)
+    result = combined(results)
+    verdict = judge(result, config.fail_on, known or ())
+    emit(_rendered(result, verdict, config, known), output)
+    _tell(result, verdict, config, table=config.format == "table" and output is None)
+    return verdict.exit_code
+
+
+def _baseline(path: Path) -> frozenset[str]:
+    """Return the fingerprints of a former result."""
+    from keepwall.formats.scan_json import decode_scan
+
+    try:
+        with path.open("rb") as source:
+            data = source.read(MAX_BASELINE_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(
+            f"the baseline {path} cannot be read: {error.strerror}",
+            hint="make one with keepwall scan --format json -o FILE",
+        ) from error
+    if len(data) > MAX_BASELINE_BYTES:
+        raise ConfigError(f"the baseline {path} is larger than 256 MiB")
+    return frozenset(each.fingerprint for each in decode_scan(data).findings)
+
+
+def _record(results: list[ScanResult], config: Config) -> None:
+    """Keep the results in the store that was asked for, or the default one if it exists."""
+    state = StateDirectory.default()
+    url = config.store
+    if not url and Path(state.database_url.removeprefix("sqlite:///")).is_file():
+        url = state.database_url
+    if url:
+        from keepwall.workflows.scan import record
+
+        for result in results:
+            record(result, url)
+
+
+def _rendered(
+    result: ScanResult, verdict: Verdict, config: Config, known: Collection[str] | None
+) -> bytes:
+    """Return the result in the format that was asked for."""
+    if config.format == "json":
+        from keepwall.formats.scan_json import encode_scan
+
+        return encode_scan(result)
+    if config.format == "sarif":
+        from keepwall.formats.sarif import encode_sarif
+
+        return encode_sarif(result, baseline=known)
+    if config.format == "cyclonedx":
+        from keepwall.formats.cyclonedx import encode_cyclonedx
+
+        return encode_cyclonedx(result)
+    if config.format == "junit":
+        from keepwall.formats.junit import encode_junit
+
+        return encode_junit(result, fail_on=config.fail_on, baseline=known or ())
+    if config.format == "ocsf":
+        from keepwall.formats.json_text import encode_json
+        from keepwall.formats.ocsf import encode_finding
+
+        at = result.scan.finished_at
+        records = [encode_finding(each, at) for each in result.findings]
+        return b"".join(encode_json(each, pretty=False) for each in records)
+    from keepwall.cli.report import report
+
+    text = report(result, verdict, config.fail_on, width=width(), color=color_wanted())
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _tell(result: ScanResult, verdict: Verdict, config: Config, *, table: bool) -> None:
+    """Say on standard error what a reader of the data alone would miss."""
+    if config.untrusted:
+        note(
+            f"{config.untrusted} lies in what is scanned, so its settings and ignores do not count;"
+            " name it with --config to trust it"
+        )
+    today = SystemClock().now().date()
+    for each in config.ignores:
+        if each.expires < today:
+            note(f"{each.place}: this ignore expired on {each.expires} and has no effect")
+    if not table:
+        if result.scan.ignored:
+            note(f"{result.scan.ignored} findings are ignored by {config.file}")
+        if verdict.known:
+            note(f"{len(verdict.known)} findings are in the baseline and do not count")
+        for part in result.unread[:5]:
+            note(f"not read: {part.path}: {part.reason}")
+        if len(result.unread) > 5:  # noqa: PLR2004 - as many as fit a glance
+            note(f"not read: {len(result.unread) - 5} more; --format json lists them")

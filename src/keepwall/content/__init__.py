@@ -1,0 +1,1 @@
+"""What is in the bytes: detectors of secrets, as data, and the code that runs them."""

@@ -1,0 +1,1 @@
+"""The decision point: what an envelope answers to one question, and the seam of every plane."""

@@ -1,0 +1,1 @@
+"""Discover: find the AI in a tree or on a host. Reads, never runs, what it finds."""

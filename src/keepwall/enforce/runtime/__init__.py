@@ -1,0 +1,1 @@
+"""The runtime plane: processes, files and sockets of one workload on one Linux host."""

@@ -1,0 +1,64 @@
+"""Linux capabilities: what root inside a fence is still allowed to be root for."""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from importlib import resources
+
+from keepwall.enforce.runtime import kernel
+from keepwall.vocabulary.errors import ConfigError
+
+_PR_CAPBSET_DROP = 24
+_VERSION_3 = 0x20080522
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all capabilities by number (linux/capability.h)."""
+    text = resources.files(__package__).joinpath("data/capabilities.txt").read_text("utf-8")
+    return tuple(text.split())
+
+
+def numbers(wanted: tuple[str, ...]) -> frozenset[int]:
+    """Return the numbers of capabilities given by name, with or without ``CAP_``.
+
+    Raises:
+        ConfigError: there is no capability of that name.
+    """
+    known = {name: number for number, name in enumerate(names())}
+    found = set()
+    for name in wanted:
+        plain = name.upper().removeprefix("CAP_")
+        if plain not in known:
+            raise ConfigError(f"there is no capability {name!r}", hint="see capabilities(7)")
+        found.add(known[plain])
+    return frozenset(found)
+
+
+def keep_only(kept: frozenset[int]) -> None:
+    """Drop every capability of the calling thread that is not in `kept`, for good."""
+    for number in range(len(names())):
+        if number not in kept:
+            try:
+                kernel.prctl(_PR_CAPBSET_DROP, number)
+            except OSError:
+                break  # unprivileged (nothing to drop), or the kernel knows no more of them
+    effective, permitted = _current()
+    mask = sum(1 << number for number in kept)
+    _set(effective & mask, permitted & mask)
+
+
+def _current() -> tuple[int, int]:
+    header = ctypes.create_string_buffer(struct.pack("=Ii", _VERSION_3, 0), 8)
+    data = ctypes.create_string_buffer(24)
+    kernel.call("capget", ctypes.addressof(header), ctypes.addressof(data))
+    low_e, low_p, _, high_e, high_p, _ = struct.unpack("=6I", data.raw)
+    return low_e | high_e << 32, low_p | high_p << 32
+
+
+def _set(effective: int, permitted: int) -> None:
+    header = ctypes.create_string_buffer(struct.pack("=Ii", _VERSION_3, 0), 8)
+    low = 0xFFFFFFFF
+    fields = (effective & low, permitted & low, 0, effective >> 32, permitted >> 32, 0)
+    data = ctypes.create_string_buffer(struct.pack("=6I", *fields), 24)
+    kernel.call("capset", ctypes.addressof(header), ctypes.addressof(data))

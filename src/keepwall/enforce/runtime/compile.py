@@ -1,0 +1,267 @@
+"""Compiles an envelope for one run on this kernel: a plan, and one outcome for every rule."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+from keepwall.decide.addresses import is_name
+from keepwall.decide.paths import PathSet, base, is_tree
+from keepwall.enforce.runtime import elf
+from keepwall.enforce.runtime.landlock import READ, WRITE, Access
+from keepwall.enforce.runtime.plan import HostSupport, RunPlan
+from keepwall.enforce.runtime.policy import FilePolicy, NetworkPolicy, Use, rule_name
+from keepwall.vocabulary.decision import Effect, Plane, RuleOutcome, Strength, Tier
+from keepwall.vocabulary.envelope import (
+    Envelope,
+    FileSection,
+    NetworkSection,
+    PathRule,
+    ProcessSection,
+)
+
+_MOST_OBJECTS = 10_000
+_LOADERS = ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib/ld-musl-x86_64.so.1")
+_RIGHTS = {Use.READ: READ, Use.WRITE: WRITE, Use.EXECUTE: Access.EXECUTE}
+
+
+def baseline() -> Iterator[tuple[Use, str]]:
+    """Yield what every process needs, as (list, path)."""
+    text = resources.files(__package__).joinpath("data/baseline.tsv").read_text("utf-8")
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            use, path = line.split("\t")
+            yield Use(use), path
+
+
+def plan(envelope: Envelope, support: HostSupport) -> RunPlan:
+    """Return the plan of `envelope` on a host with `support`; reads the file system, changes nothing.
+
+    Every rule of every listed plane has an outcome; what this plane does not carry is `blind`.
+    """
+    runtime, network = Plane.RUNTIME in envelope.planes, Plane.NETWORK in envelope.planes
+    maker = _Files(envelope, support) if runtime else None
+    outcomes = list(maker.outcomes()) if maker else []
+    if network:
+        outcomes += _network_outcomes(envelope.network or NetworkSection(), support)
+    outcomes += [
+        RuleOutcome(
+            f"plane:{plane}", plane, Tier.NONE, Strength.BLIND, "not a plane of this command"
+        )
+        for plane in envelope.planes
+        if plane not in (Plane.RUNTIME, Plane.NETWORK)
+    ]
+    return RunPlan(
+        envelope=envelope,
+        files=maker.policy if maker else None,
+        network=NetworkPolicy.of(envelope.network) if network else None,
+        grants=tuple(maker.grants) if maker else (),
+        brokered=PathSet({rule.path: rule for rule in maker.brokered}) if maker else PathSet(),
+        loaders=maker.loaders if maker else frozenset(),
+        denied_objects=maker.denied_objects if maker else frozenset(),
+        outcomes=tuple(outcomes),
+        support=support,
+    )
+
+
+class _Files:
+    """Sorts path rules into those that Landlock carries and those that the supervisor must."""
+
+    def __init__(self, envelope: Envelope, support: HostSupport) -> None:
+        self._file = envelope.file or FileSection()
+        self._process = envelope.process or ProcessSection()
+        self._support = support
+        self.policy = FilePolicy.of(envelope, tuple(baseline()))
+        self.grants: list[tuple[str, Access]] = []
+        self.brokered: list[PathRule] = []
+        self.loaders = self._find_loaders()
+        self.denied_objects, self._linked = self._find_denied()
+
+    def outcomes(self) -> Iterator[RuleOutcome]:
+        """Yield an outcome for every rule, and fill `grants` and `brokered` on the way."""
+        for use, path in baseline():
+            yield self._carry(use, PathRule(path), f"baseline:{use}:{path}")
+        lists = (
+            (Use.READ, self._file.read, self._file.default),
+            (Use.WRITE, self._file.write, self._file.default),
+            (Use.EXECUTE, self._process.allow, self._process.default),
+        )
+        for use, rules, default in lists:
+            for rule in rules:
+                if rule.action is not Effect.DENY:
+                    yield self._carry(use, rule, f"{use}:{rule.path}")
+                else:
+                    yield self._deny(use, rule, f"{use}:{rule.path}")
+            if default is not Effect.DENY:
+                yield self._carry(use, PathRule("/**", default), f"{use}:default")
+            else:
+                yield self._landlocked(f"{use}:default", "what no rule names is refused")
+        for rule in self._file.deny:
+            yield self._deny(Use.READ, rule, f"file.deny:{rule.path}")
+        yield RuleOutcome(
+            "process.loader",
+            Plane.RUNTIME,
+            Tier.SECCOMP if self._support.notify else Tier.NONE,
+            Strength.KILLED_LATE if self._support.notify else Strength.BLIND,
+            "a readable program can be handed to the dynamic loader; its start is seen and killed",
+        )
+        self.grants += [(loader, Access.EXECUTE) for loader in self.loaders]
+
+    def _landlocked(self, name: str, why: str = "") -> RuleOutcome:
+        if self._support.landlock:
+            return RuleOutcome(name, Plane.RUNTIME, Tier.LANDLOCK, Strength.PREVENTED, why)
+        return RuleOutcome(
+            name, Plane.RUNTIME, Tier.NONE, Strength.BLIND, "this kernel has no Landlock"
+        )
+
+    def _broker(self, name: str, why: str) -> RuleOutcome:
+        if self._support.notify and self._support.landlock:
+            return RuleOutcome(name, Plane.RUNTIME, Tier.BROKER, Strength.PREVENTED, why)
+        return RuleOutcome(
+            name, Plane.RUNTIME, Tier.NONE, Strength.BLIND, "no seccomp listener can be had here"
+        )
+
+    def _carry(self, use: Use, rule: PathRule, name: str) -> RuleOutcome:
+        """Carry one allow: by Landlock where its subtree rules can say it, else by the broker."""
+        if rule.source or rule.owner:
+            return RuleOutcome(
+                name,
+                Plane.RUNTIME,
+                Tier.NONE,
+                Strength.BLIND,
+                "'from' and 'owner' need the kernel plane (BPF-LSM)",
+            )
+        path = os.path.realpath(base(rule.path)) if rule.path != "/proc/self/**" else "/proc/self"
+        carved = use is Use.READ and any(self.policy.denied[use].beneath(path))
+        try:
+            directory = stat.S_ISDIR(os.stat(path).st_mode)
+            exists = True
+        except OSError:
+            directory = exists = False
+        if path == "/proc/self":
+            self.brokered.append(PathRule("/proc/self/**"))
+            return self._broker(name, "each process sees its own entry only")
+        if not exists and use is Use.EXECUTE:
+            return self._landlocked(name, "nothing is there now, so nothing is granted")
+        if not exists and is_tree(rule.path):
+            return self._landlocked(name, "the directory is not there now, so nothing is granted")
+        if use is Use.EXECUTE:
+            self.grants.append((path, Access.EXECUTE))
+            return self._landlocked(name)
+        if not exists or (directory and not is_tree(rule.path)):
+            self.brokered.append(PathRule(path, rule.action))
+            why = "opened by the supervisor: " + (
+                "not there at the start" if not exists else "Landlock would open the whole subtree"
+            )
+            return self._broker(name, why)
+        if carved:
+            self.brokered.append(PathRule(path + "/**" if directory else path, rule.action))
+            return self._broker(name, "opened by the supervisor: something below is denied")
+        self.grants.append((path, _RIGHTS[use]))
+        return self._landlocked(name)
+
+    def _deny(self, use: Use, rule: PathRule, name: str) -> RuleOutcome:
+        """A denial holds by itself unless something allowed encloses it."""
+        top = os.path.realpath(base(rule.path))
+        writable = self.policy.allowed[Use.WRITE].match(top)
+        executable = self.policy.allowed[Use.EXECUTE].match(top)
+        if use is not Use.READ and not executable and not writable:
+            return self._landlocked(name, "nothing that is allowed encloses it")
+        if writable and is_tree(writable.path):
+            return RuleOutcome(
+                name,
+                Plane.RUNTIME,
+                Tier.NONE,
+                Strength.BLIND,
+                f"Landlock cannot carve it out of the writable {writable.path}",
+            )
+        if executable and is_tree(executable.path):
+            return RuleOutcome(
+                name,
+                Plane.RUNTIME,
+                Tier.NONE,
+                Strength.BLIND,
+                f"Landlock cannot carve it out of the executable {executable.path}",
+            )
+        readable = self.policy.allowed[Use.READ].match(top)
+        if readable is None:
+            return self._landlocked(name, "nothing that is allowed encloses it")
+        if top in self._linked:
+            return RuleOutcome(
+                name,
+                Plane.RUNTIME,
+                Tier.SECCOMP,
+                Strength.SEEN_ONLY,
+                "it has hard links elsewhere, and Landlock grants by place",
+            )
+        return self._broker(name, f"every open below {readable.path} is made by the supervisor")
+
+    def _find_loaders(self) -> frozenset[str]:
+        found = {os.path.realpath(path) for path in _LOADERS if Path(path).exists()}
+        for rule in self._process.allow:
+            if not is_tree(rule.path):
+                name = elf.interpreter(Path(rule.path))
+                if "/ld-" in name or "/ld." in name:
+                    found.add(os.path.realpath(name))
+        return frozenset(found)
+
+    def _find_denied(self) -> tuple[frozenset[tuple[int, int]], frozenset[str]]:
+        """Return the objects that are denied, and the denied paths with links out of their tree."""
+        objects: set[tuple[int, int]] = set()
+        linked: set[str] = set()
+        denials = [*self._file.deny, *(r for r in self._file.read if r.action is Effect.DENY)]
+        for rule in denials:
+            top = os.path.realpath(base(rule.path))
+            for path in _below(top, tree=is_tree(rule.path)):
+                try:
+                    found = os.lstat(path)
+                except OSError:
+                    continue
+                if len(objects) >= _MOST_OBJECTS:
+                    break
+                objects.add((found.st_dev, found.st_ino))
+                if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
+                    linked.add(top)
+        return frozenset(objects), frozenset(linked)
+
+
+def _below(top: str, *, tree: bool) -> Iterator[str]:
+    yield top
+    if tree:
+        for directory, _, files in os.walk(top):
+            yield directory
+            for name in files:
+                yield str(Path(directory, name))
+
+
+def _network_outcomes(section: NetworkSection, support: HostSupport) -> Iterator[RuleOutcome]:
+    """Yield an outcome for every address rule; names and inbound peers are beyond this tier."""
+
+    def brokered(name: str, why: str = "") -> RuleOutcome:
+        if support.notify:
+            return RuleOutcome(name, Plane.NETWORK, Tier.BROKER, Strength.PREVENTED, why)
+        why = "no seccomp listener can be had here"
+        return RuleOutcome(name, Plane.NETWORK, Tier.NONE, Strength.BLIND, why)
+
+    for rule in section.egress:
+        name = rule_name("network.egress", rule)
+        if is_name(rule.peer):
+            why = "host names need the egress proxy; write the address"
+            yield RuleOutcome(name, Plane.NETWORK, Tier.NONE, Strength.BLIND, why)
+        else:
+            yield brokered(name, "the supervisor connects for the subject; TCP only")
+    for rule in section.ingress:
+        name = rule_name("network.ingress", rule)
+        why = "nothing here sees who connects; restrict where it listens"
+        yield RuleOutcome(name, Plane.NETWORK, Tier.NONE, Strength.BLIND, why)
+    for rule in section.listen:
+        name = rule_name("network.listen", rule)
+        if is_name(rule.peer):
+            why = "listen needs an address"
+            yield RuleOutcome(name, Plane.NETWORK, Tier.NONE, Strength.BLIND, why)
+        else:
+            yield brokered(name, "the supervisor binds for the subject")
+    yield brokered("network:default", "what no rule names is refused; UDP and raw sockets always")

@@ -1,0 +1,69 @@
+"""System calls that Python has no function for, by number, on the two supported machines."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from keepwall.vocabulary.errors import ConnectError
+
+AUDIT_ARCH: Mapping[str, int] = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+"""The value of `seccomp_data.arch` on each machine (linux/audit.h)."""
+
+
+@cache
+def machine() -> str:
+    """Return the name of this machine's instruction set.
+
+    Raises:
+        ConnectError: Keepwall has no system call numbers for it.
+    """
+    name = platform.machine()
+    if name not in AUDIT_ARCH or os.uname().sysname != "Linux":
+        raise ConnectError(
+            f"the runtime plane needs Linux on x86_64 or aarch64, this is {os.uname().sysname} on {name}",
+            hint="scan and up work here; run workloads on a Linux host",
+        )
+    return name
+
+
+@cache
+def numbers() -> Mapping[str, int]:
+    """Return the system call numbers of this machine by name."""
+    column = 1 if machine() == "x86_64" else 2
+    text = resources.files(__package__).joinpath("data/syscalls.tsv").read_text("utf-8")
+    rows = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
+    return {row[0]: int(row[column]) for row in rows if row[column] != "-"}
+
+
+@cache
+def _library() -> Any:
+    """Return the C library, with a typed `syscall`: untyped varargs would cut pointers."""
+    library = ctypes.CDLL(None, use_errno=True)
+    library.syscall.restype = ctypes.c_long
+    library.syscall.argtypes = [ctypes.c_long] + [ctypes.c_void_p] * 6
+    return library
+
+
+def call(name: str, *arguments: int | None) -> int:
+    """Make the system call `name` and return its result.
+
+    Raises:
+        OSError: the kernel refused it; `errno` says how.
+    """
+    padded = [*arguments, *([None] * (6 - len(arguments)))]
+    result = int(_library().syscall(numbers()[name], *padded))
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{name}: {os.strerror(code)}")
+    return result
+
+
+def prctl(option: int, *arguments: int) -> int:
+    """Call prctl(2) with unused arguments zero, as newer options demand."""
+    return call("prctl", option, *arguments, *([0] * (4 - len(arguments))))

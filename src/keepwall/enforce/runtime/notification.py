@@ -1,0 +1,155 @@
+"""The listener of a seccomp filter: receive a stopped system call, look at it, answer it.
+
+Source: seccomp_unotify(2), include/uapi/linux/seccomp.h.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import struct
+from dataclasses import dataclass
+
+_RECEIVE = 0xC0502100
+_SEND = 0xC0182101
+_ID_VALID = 0x40082102
+_ADD_FD = 0x40182103
+_SET_FLAGS = 0x40082104
+_SYNC_WAKE_UP = 1
+_CONTINUE = 1
+_ADD_FD_SEND = 1 << 1
+_NOTIFICATION = struct.Struct("=QIIiIQ6Q")
+_RESPONSE = struct.Struct("=QqiI")
+_ZERO = bytes(_NOTIFICATION.size)
+_PAGE = 4096
+_LONGEST_PATH = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedCall:
+    """A system call of a fenced thread, stopped in the kernel until it is answered."""
+
+    id: int
+    thread: int
+    number: int
+    arguments: tuple[int, int, int, int, int, int]
+
+
+class Listener:
+    """One listener descriptor. Not for use by several threads at once, but for `answer`."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self._buffer = bytearray(_NOTIFICATION.size)
+        self._memory: dict[int, int] = {}
+        with contextlib.suppress(OSError):  # since 6.6: hand over on the same core, no wake-up trip
+            fcntl.ioctl(fd, _SET_FLAGS, _SYNC_WAKE_UP)
+
+    def receive(self) -> StoppedCall | None:
+        """Return the next stopped call, or None when its thread has died meanwhile."""
+        self._buffer[:] = _ZERO
+        try:
+            fcntl.ioctl(self.fd, _RECEIVE, self._buffer)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.EINTR):
+                return None
+            raise
+        fields = _NOTIFICATION.unpack(self._buffer)
+        return StoppedCall(fields[0], fields[1], fields[3], fields[6:])
+
+    def proceed(self, call: StoppedCall) -> None:
+        """Let the kernel carry the call out, under whatever else restricts the process.
+
+        Never an answer to a question of permission: the arguments may change after they were
+        read. It is right only where the kernel itself (Landlock) decides.
+        """
+        self._send(call, 0, 0, _CONTINUE)
+
+    def refuse(self, call: StoppedCall, code: int) -> None:
+        """Make the call fail with errno `code`."""
+        self._send(call, 0, -code, 0)
+
+    def succeed(self, call: StoppedCall, value: int = 0) -> None:
+        """Make the call return `value` without carrying it out: the supervisor already did."""
+        self._send(call, value, 0, 0)
+
+    def give(self, call: StoppedCall, fd: int, *, close_on_exec: bool) -> None:
+        """Make the call return a duplicate of the supervisor's descriptor `fd`."""
+        flags = os.O_CLOEXEC if close_on_exec else 0
+        request = struct.pack("=QIIII", call.id, _ADD_FD_SEND, fd, 0, flags)
+        with contextlib.suppress(FileNotFoundError, InterruptedError):  # the thread has died
+            fcntl.ioctl(self.fd, _ADD_FD, request)
+
+    def _send(self, call: StoppedCall, value: int, error: int, flags: int) -> None:
+        with contextlib.suppress(FileNotFoundError):  # the thread has died
+            fcntl.ioctl(self.fd, _SEND, _RESPONSE.pack(call.id, value, error, flags))
+
+    def valid(self, call: StoppedCall) -> bool:
+        """Return whether the thread still waits in this very call, so its PID was not reused."""
+        try:
+            fcntl.ioctl(self.fd, _ID_VALID, struct.pack("=Q", call.id))
+        except OSError:
+            return False
+        return True
+
+    def string(self, call: StoppedCall, address: int) -> bytes:
+        """Return the NUL-terminated string at `address` of the caller, at most 4096 bytes.
+
+        Raises:
+            OSError: EFAULT for a bad address, ENAMETOOLONG for a string without an end.
+        """
+        taken = bytearray()
+        while len(taken) < _LONGEST_PATH:
+            step = _PAGE - (address + len(taken)) % _PAGE
+            piece = self.memory(call, address + len(taken), step)
+            end = piece.find(0)
+            if end >= 0:
+                taken += piece[:end]
+                return bytes(taken)
+            taken += piece
+        raise OSError(errno.ENAMETOOLONG, "a path without an end")
+
+    def memory(self, call: StoppedCall, address: int, length: int) -> bytes:
+        """Return `length` bytes at most of the caller's memory.
+
+        Raises:
+            OSError: EFAULT where nothing is mapped, ESRCH when the caller is gone.
+        """
+        if address == 0 or address >= 1 << 63:
+            raise OSError(errno.EFAULT, "a bad address")
+        for fresh in (False, True):
+            fd = self._open_memory(call, fresh=fresh)
+            try:
+                piece = os.pread(fd, length, address)
+            except OSError as error:
+                if error.errno != errno.EIO:
+                    raise
+                piece = b""
+            if piece:  # nothing: exec has replaced the memory that this descriptor shows
+                return piece
+        raise OSError(errno.EFAULT, "a bad address")
+
+    def _open_memory(self, call: StoppedCall, *, fresh: bool) -> int:
+        known = self._memory.pop(call.thread, None)
+        if known is not None:
+            if not fresh:
+                self._memory[call.thread] = known
+                return known
+            os.close(known)
+        fd = os.open(f"/proc/{call.thread}/mem", os.O_RDONLY | os.O_CLOEXEC)
+        if not self.valid(call):
+            os.close(fd)
+            raise OSError(errno.ESRCH, "the caller is gone")
+        while len(self._memory) >= 256:  # noqa: PLR2004 - a bound on descriptors
+            os.close(self._memory.pop(next(iter(self._memory))))
+        self._memory[call.thread] = fd
+        return fd
+
+    def close(self) -> None:
+        """Close all descriptors; calls that still wait fail with ENOSYS: closed, not open."""
+        for fd in (*self._memory.values(), self.fd):
+            with contextlib.suppress(OSError):
+                os.close(fd)
+        self._memory.clear()

@@ -1,0 +1,111 @@
+"""The supervisor of one run: answers what the kernel could not decide, and sees what it refused.
+
+Two kinds of answers, never mixed. Where Landlock decides, the supervisor only explains and lets
+the call proceed: its look at the path can be raced and must not matter. Where the supervisor
+decides (opens that Landlock cannot say, sockets), it acts itself on its own copy and hands over
+the result, and the call is never let proceed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import signal
+from collections.abc import Callable
+
+from keepwall.enforce.runtime import calls, processes
+from keepwall.enforce.runtime.file_calls import FileCalls
+from keepwall.enforce.runtime.notification import Listener, StoppedCall
+from keepwall.enforce.runtime.plan import RunPlan
+from keepwall.enforce.runtime.report import Reporter
+from keepwall.enforce.runtime.socket_calls import SocketCalls
+
+
+class Supervisor:
+    """Serves the listener of one run until its first process ends."""
+
+    def __init__(
+        self, plan: RunPlan, listener: Listener | None, child: int, reporter: Reporter
+    ) -> None:
+        self._listener = listener
+        self._child = child
+        self._names = calls.by_number()
+        self._files = (
+            FileCalls(plan, listener, child, reporter) if listener and plan.files else None
+        )
+        self._sockets = SocketCalls(plan, listener, reporter) if listener and plan.network else None
+        self._wake, self._waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._contained = False
+
+    def contain(self) -> None:
+        """Refuse everything from now on and end every process; safe from another thread."""
+        self._contained = True
+        os.write(self._waker, b"!")
+
+    @property
+    def contained(self) -> bool:
+        """Whether the run was contained."""
+        return self._contained
+
+    def serve(self, pulse: Callable[[], None] | None = None) -> int:
+        """Answer until the first process has ended; return its wait status.
+
+        Whatever it left behind is ended then. `pulse` is called at least four times a second.
+        """
+        pidfd = os.pidfd_open(self._child)
+        poll = select.poll()
+        for fd in (pidfd, self._wake):
+            poll.register(fd, select.POLLIN)
+        if self._listener:
+            poll.register(self._listener.fd, select.POLLIN)
+        try:
+            while True:
+                for fd, what in poll.poll(250 if pulse else None):
+                    if fd == pidfd:
+                        return self._ended()
+                    if fd == self._wake:
+                        os.read(self._wake, 64)
+                        processes.end_all(os.getpid())
+                    elif what & select.POLLIN:
+                        self._serve_one()
+                    else:  # every process under the filter has ended
+                        poll.unregister(fd)
+                if pulse:
+                    pulse()
+        finally:
+            os.close(pidfd)
+
+    def _ended(self) -> int:
+        _, status = os.waitpid(self._child, 0)
+        processes.end_all(os.getpid())
+        if self._sockets:
+            self._sockets.close()
+        if self._listener:
+            self._listener.close()
+        return status
+
+    def _serve_one(self) -> None:
+        listener = self._listener
+        if listener is None or (call := listener.receive()) is None:
+            return
+        try:
+            self._dispatch(call, listener)
+        except OSError as error:
+            # A caller that is gone, or memory that cannot be read: refused, in its own terms.
+            listener.refuse(call, error.errno or errno.EACCES)
+
+    def _dispatch(self, call: StoppedCall, listener: Listener) -> None:
+        if self._contained:
+            listener.refuse(call, errno.EPERM)
+            return
+        name = self._names.get(call.number, "")
+        if self._files and self._files.strayed(call):
+            os.kill(processes.group_of(call.thread), signal.SIGKILL)
+            listener.refuse(call, errno.EPERM)
+        elif name in calls.SOCKETS and self._sockets:
+            self._sockets.answer(call, name)
+        elif self._files and name not in calls.SOCKETS:
+            self._files.answer(call, name)
+        else:
+            listener.refuse(call, errno.ENOSYS)

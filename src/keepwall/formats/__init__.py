@@ -1,0 +1,1 @@
+"""Pure conversions between bytes and the vocabulary; nothing here reads or writes anything."""

@@ -1,0 +1,1 @@
+"""Envelopes as YAML (DESIGN section 3): `parse` and `render`."""

@@ -1,0 +1,1 @@
+"""Syntax trees: what source code says, read without running it."""

@@ -1,0 +1,337 @@
+"""Follow names through a module: one pass over its scopes, without recursion."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from keepwall.formats.source.literals import NOT_LITERAL, literal, literal_or_null
+from keepwall.formats.source.model import (
+    Assignment,
+    Call,
+    ClassDefinition,
+    Decorator,
+    Function,
+    Import,
+    Module,
+)
+from keepwall.vocabulary.json_value import JsonValue
+
+_MAXIMUM_DOTTED = 200
+_MAXIMUM_STEPS = 60
+_BUILTINS = frozenset(dir(builtins))
+_LOCAL = ""
+"""Binding of a name whose value is not known: it hides the same name further out."""
+
+_FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+_ScopeNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
+
+
+@dataclass(slots=True)
+class _Scope:
+    """Names that are bound in one function, class or module."""
+
+    name: str = ""
+    parent: _Scope | None = None
+    is_class: bool = False
+    names: dict[str, str] = field(default_factory=dict)
+    literals: dict[str, object] = field(default_factory=dict)
+
+    def binding(self, name: str) -> str | None:
+        """Return the dotted name bound to `name`; None where nothing is."""
+        scope: _Scope | None = self
+        while scope is not None:
+            if name in scope.names and (scope is self or not scope.is_class or "." in name):
+                return scope.names[name]
+            scope = scope.parent
+        return None
+
+    def value(self, name: str) -> object:
+        """Return the literal that `name` was assigned."""
+        scope: _Scope | None = self
+        while scope is not None:
+            if name in scope.literals:
+                return scope.literals[name]
+            if name in scope.names:
+                return NOT_LITERAL
+            scope = scope.parent
+        return NOT_LITERAL
+
+    def owner(self) -> _Scope | None:
+        """Return the class whose method this scope belongs to."""
+        scope: _Scope | None = self
+        while scope is not None and not scope.is_class:
+            scope = scope.parent
+        return scope
+
+    def within(self, name: str) -> str:
+        """Return `name` qualified with this scope."""
+        return f"{self.name}.{name}" if self.name else name
+
+
+class ModuleReader:
+    """Reads syntax trees into a `Module`; several trees (cells) share one module scope."""
+
+    def __init__(self, *, package: str = "") -> None:
+        self._package = package
+        self._module = _Scope()
+        self._waiting: deque[tuple[list[ast.stmt], _Scope, int]] = deque()
+        self._imports: list[Import] = []
+        self._calls: list[Call] = []
+        self._functions: list[Function] = []
+        self._classes: list[ClassDefinition] = []
+        self._assignments: list[Assignment] = []
+        self._messages: list[Assignment] = []
+
+    def read(self, tree: ast.Module, offset: int = 0) -> None:
+        """Read the module level of `tree` now; the bodies of functions wait for `finish`."""
+        self._block(tree.body, self._module, offset)
+
+    def finish(self) -> Module:
+        """Read what waits, and return everything in the order of the lines."""
+        while self._waiting:
+            self._block(*self._waiting.popleft())
+        return Module(
+            tuple(self._imports),
+            tuple(sorted(self._calls, key=lambda call: call.line)),
+            tuple(self._functions),
+            tuple(self._classes),
+            tuple(self._assignments),
+            tuple(self._messages),
+        )
+
+    def _block(self, body: list[ast.stmt], scope: _Scope, offset: int) -> None:
+        stack: list[tuple[ast.AST, str]] = [(node, "") for node in reversed(body)]
+        while stack:
+            node, target = stack.pop()
+            if isinstance(node, _FunctionNode):
+                self._function(node, scope, offset)
+                outside = [*node.decorator_list, *node.args.defaults, *node.args.kw_defaults]
+                stack += [(each, "") for each in outside if each is not None]
+                continue
+            if isinstance(node, ast.ClassDef):
+                self._class(node, scope, offset)
+                continue
+            target = self._bind(node, scope, offset) or target
+            if isinstance(node, ast.Call):
+                self._call(node, scope, offset, target)
+            elif isinstance(node, ast.Dict):
+                self._message(node, scope, offset)
+            keeps = target if isinstance(node, ast.Assign | ast.AnnAssign | ast.Await) else ""
+            children = [(child, keeps) for child in ast.iter_child_nodes(node)]
+            stack += reversed(children)
+
+    # -- binding ---------------------------------------------------------------------------
+
+    def _bind(self, node: ast.AST, scope: _Scope, offset: int) -> str:
+        """Record what `node` binds; returns the name that an assigned call gets."""
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                self._imports.append(Import(alias.name, node.lineno + offset))
+                if alias.asname:
+                    scope.names[alias.asname] = alias.name
+                else:
+                    scope.names[alias.name.split(".")[0]] = alias.name.split(".")[0]
+        elif isinstance(node, ast.ImportFrom):
+            base = "." * node.level + (node.module or "")
+            for alias in node.names:
+                dotted = f"{base}{'' if base.endswith('.') else '.'}{alias.name}"
+                self._imports.append(Import(dotted, node.lineno + offset))
+                scope.names[alias.asname or alias.name] = dotted
+        elif isinstance(node, ast.Assign):
+            for each in node.targets:
+                self._assign(each, node.value, scope, node.lineno + offset)
+            return _plain(node.targets[0])
+        elif isinstance(node, ast.AnnAssign):
+            if node.value is not None:
+                self._assign(node.target, node.value, scope, node.lineno + offset)
+            elif isinstance(node.target, ast.Name):
+                scope.names[node.target.id] = self._resolve(node.annotation, scope) or _LOCAL
+            return _plain(node.target)
+        elif isinstance(node, ast.withitem) and isinstance(node.optional_vars, ast.Name):
+            scope.names[node.optional_vars.id] = self._resolve(node.context_expr, scope) or _LOCAL
+        elif isinstance(node, ast.NamedExpr):
+            self._assign(node.target, node.value, scope, node.lineno + offset)
+        elif isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
+            for name in ast.walk(node.target):
+                if isinstance(name, ast.Name):
+                    scope.names[name.id] = _LOCAL
+                    scope.literals.pop(name.id, None)
+        return ""
+
+    def _assign(self, target: ast.expr, value: ast.expr, scope: _Scope, line: int) -> None:
+        name = _plain(target)
+        if not name:
+            return
+        home = scope
+        if name.startswith("self."):
+            home = scope.owner() or scope
+        found = literal(value, scope.value)
+        if found is not NOT_LITERAL:
+            self._assignments.append(Assignment(name, found, line))  # type: ignore[arg-type]  # a JSON value
+        # A fallback (``except ImportError: torch = None``) does not undo an import.
+        if found is None and home.names.get(name):
+            return
+        home.names[name] = self._resolve(value, scope) or _LOCAL
+        home.literals[name] = found
+
+    # -- resolving -------------------------------------------------------------------------
+
+    def _resolve(self, node: ast.expr, scope: _Scope) -> str:
+        """Return the dotted name of `node`; a call counts as what it returns. Empty if unknown."""
+        parts: list[str] = []
+        steps = 0
+        while not isinstance(node, ast.Name):
+            steps += 1
+            if isinstance(node, ast.Attribute):
+                held = f"self.{node.attr}"
+                if isinstance(node.value, ast.Name) and node.value.id == "self":
+                    bound = scope.binding(held)
+                    return self._dotted(bound, parts) if bound else ""
+                parts.append(node.attr)
+                node = node.value
+            elif isinstance(node, ast.Call):
+                node = node.func
+            elif isinstance(node, ast.Await | ast.Subscript):
+                node = node.value
+            elif isinstance(node, ast.BoolOp):
+                node = node.values[-1]
+            else:
+                return ""
+            if steps > _MAXIMUM_STEPS:
+                return ""
+        bound = scope.binding(node.id)
+        if bound is None and node.id in _BUILTINS:
+            bound = node.id
+        return self._dotted(bound, parts) if bound else ""
+
+    def _dotted(self, base: str, parts: list[str]) -> str:
+        if base.startswith(".") and self._package:
+            base = self._package + base
+        dotted = ".".join((base, *reversed(parts)))
+        return dotted if len(dotted) <= _MAXIMUM_DOTTED else ""
+
+    # -- recording -------------------------------------------------------------------------
+
+    def _call(self, node: ast.Call, scope: _Scope, offset: int, target: str) -> None:
+        function = self._resolve(node.func, scope)
+        if not function:
+            function = _local_name(node.func)
+            if not function:
+                return
+        arguments: dict[str, JsonValue] = {}
+        references: dict[str, tuple[str, ...]] = {}
+        for key, value in _arguments(node):
+            arguments[key] = literal_or_null(value, scope.value)
+            if names := tuple(self._references(value, scope)):
+                references[key] = names
+        end = (node.end_lineno or node.lineno) + offset
+        self._calls.append(
+            Call(function, arguments, node.lineno + offset, end, scope.name, target, references)
+        )
+
+    def _references(self, value: ast.expr, scope: _Scope) -> Iterator[str]:
+        items = value.elts[:50] if isinstance(value, ast.List | ast.Tuple) else [value]
+        for item in items:
+            if isinstance(item, ast.Name):
+                yield scope.binding(item.id) or item.id
+            elif isinstance(item, ast.Attribute | ast.Call):
+                if name := self._resolve(item, scope) or _local_name(item):
+                    yield name
+
+    def _message(self, node: ast.Dict, scope: _Scope, offset: int) -> None:
+        keys = (key.value for key in node.keys if isinstance(key, ast.Constant))
+        found = literal(node, scope.value) if "role" in keys else None
+        if isinstance(found, dict) and found.get("role") in ("system", "developer"):
+            content = found.get("content")
+            if isinstance(content, str):
+                role = str(found["role"])
+                self._messages.append(Assignment(role, content, node.lineno + offset))
+
+    def _function(self, node: _FunctionNode, scope: _Scope, offset: int) -> None:
+        name = scope.within(node.name)
+        decorators = tuple(self._decorators(node, scope))
+        self._functions.append(
+            Function(
+                name,
+                node.lineno + offset,
+                (node.end_lineno or node.lineno) + offset,
+                ast.get_docstring(node) or "",
+                decorators,
+            )
+        )
+        scope.names.setdefault(node.name, _LOCAL)
+        inner = _Scope(name, scope)
+        arguments = node.args
+        for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
+            annotation = argument.annotation
+            inner.names[argument.arg] = self._resolve(annotation, scope) if annotation else _LOCAL
+        for star in (arguments.vararg, arguments.kwarg):
+            if star is not None:
+                inner.names[star.arg] = _LOCAL
+        self._waiting.append((node.body, inner, offset))
+
+    def _decorators(self, node: _FunctionNode, scope: _Scope) -> Iterator[Decorator]:
+        for decorator in node.decorator_list:
+            name = self._resolve(decorator, scope) or _local_name(decorator)
+            if isinstance(decorator, ast.Call):
+                yield Decorator(
+                    name,
+                    {key: literal_or_null(each, scope.value) for key, each in _arguments(decorator)},
+                )
+            elif name:
+                yield Decorator(name)
+
+    def _class(self, node: ast.ClassDef, scope: _Scope, offset: int) -> None:
+        inner = _Scope(scope.within(node.name), scope, is_class=True)
+        attributes: dict[str, JsonValue] = {}
+        for statement in node.body:
+            if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
+                targets = (
+                    statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+                )
+                if isinstance(targets[0], ast.Name):
+                    attributes[targets[0].id] = literal_or_null(statement.value, scope.value)
+        self._classes.append(
+            ClassDefinition(
+                inner.name,
+                node.lineno + offset,
+                tuple(filter(None, (self._resolve(base, scope) for base in node.bases))),
+                ast.get_docstring(node) or "",
+                attributes,
+            )
+        )
+        scope.names.setdefault(node.name, _LOCAL)
+        self._waiting.append((node.body, inner, offset))
+
+
+def _arguments(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the arguments: positional ones by number, keywords by name; ``**`` is left out."""
+    for index, value in enumerate(node.args):
+        if not isinstance(value, ast.Starred):
+            yield str(index), value
+    for keyword in node.keywords:
+        if keyword.arg is not None:
+            yield keyword.arg, keyword.value
+
+
+def _plain(node: ast.expr) -> str:
+    """Return a target such as ``name`` or ``c.ServerApp.token``, else an empty text."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name) or len(parts) > 5:  # noqa: PLR2004 - deeper is no setting
+        return ""
+    return ".".join((node.id, *reversed(parts)))
+
+
+def _local_name(node: ast.expr) -> str:
+    """Return the name of something defined in this module, marked with a leading colon."""
+    while isinstance(node, ast.Call):
+        node = node.func
+    name = _plain(node)
+    return f":{name}" if name else ""

@@ -1,0 +1,1 @@
+"""Proof that controls were exercised: recorded, exported, and verified by anyone offline."""

@@ -1,0 +1,21 @@
+"""What a person may set in motion from the console or the API; the control plane provides it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Actions(Protocol):
+    """Orders to the planes. Both are idempotent and record what they did in the incident.
+
+    Raises:
+        KeepwallError: the order could not be carried out; nothing is half done silently.
+    """
+
+    async def contain(self, subject: str, incident: str) -> None:
+        """Contain `subject` on every plane because of the incident with this id."""
+        ...
+
+    async def release(self, incident: str) -> None:
+        """Lift the containment of the incident with this id."""
+        ...

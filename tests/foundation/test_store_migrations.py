@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+from keepwall.foundation.store.database import connect
+from keepwall.foundation.store.migrate import bring_to_head, scripts
+from keepwall.foundation.store.schema import HEAD, METADATA
+from keepwall.foundation.store.store import Store
+from keepwall.vocabulary.errors import ConfigError
+
+PACKAGE = Path(__file__).parents[2] / "src" / "keepwall" / "foundation" / "store"
+OPENER = Path(__file__).parent / "store_opener.py"
+
+
+def test_head_is_the_newest_migration_and_there_is_one() -> None:
+    assert scripts().get_heads() == [HEAD]
+
+
+def test_migrations_lie_in_packages_so_that_a_wheel_carries_them() -> None:
+    for script in scripts().walk_revisions():
+        folder = Path(script.path).parent
+        assert folder.is_relative_to(PACKAGE)
+        assert (folder / "__init__.py").is_file()
+
+
+def test_the_migrations_lead_to_the_schema_of_the_program(store_url: str) -> None:
+    Store.open(store_url).close()
+    database = connect(store_url)
+    with database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, METADATA) == []
+    database.close()
+
+
+def test_a_newer_schema_is_refused_and_left_alone(store_url: str) -> None:
+    Store.open(store_url).close()
+    database = connect(store_url)
+    with database.write("test") as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(ConfigError, match="schema 9999, which is newer") as caught:
+        Store.open(store_url)
+    assert "upgrade Keepwall" in caught.value.hint
+    with database.read() as connection:
+        version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    assert version == "9999"
+    database.close()
+
+
+def test_a_migration_that_fails_leaves_nothing(store_url: str) -> None:
+    database = connect(store_url)
+    with database.write("test") as connection:
+        connection.execute(text("CREATE TABLE settings (other INTEGER)"))  # in the way of the last
+    with pytest.raises(Exception, match="nothing of this change was stored"):
+        bring_to_head(database)
+    with database.read() as connection:
+        assert inspect(connection).get_table_names() == ["settings"]
+    database.close()
+
+
+def test_threads_may_open_one_new_database_at_once(store_url: str) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        stores = list(pool.map(Store.open, [store_url] * 6))
+    for number, store in enumerate(stores):
+        store.settings.set(str(number), "here")
+    assert [stores[0].settings.get(str(n)) for n in range(6)] == ["here"] * 6
+    for store in stores:
+        store.close()
+
+
+def test_processes_may_open_one_new_database_at_once(store_url: str) -> None:
+    openers = [
+        subprocess.Popen(
+            [sys.executable, OPENER, store_url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    for opener in openers:
+        assert opener.stdout is not None
+        assert opener.stdout.readline() == "ready\n"
+    for opener in openers:
+        assert opener.stdin is not None
+        opener.stdin.write("go\n")
+        opener.stdin.flush()
+    assert [opener.communicate(timeout=60)[0] for opener in openers] == ["opened\n"] * 4
