@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from keepwall.content.checks import CHECKS
 from keepwall.content.detectors import Detector, catalogue
-from keepwall.content.secrets import find_secrets
+from keepwall.content.secrets import find_secrets, mask_secrets
 
 DETECTORS = catalogue().detectors
 MEGABYTE = 1_000_000
@@ -55,6 +55,17 @@ def test_a_value_is_found_again_in_the_middle_of_a_file(detector: Detector):
 @pytest.mark.parametrize("shape", ['api_key = "{}"', "API_KEY={}", "api_key: {}", "sk-{}"])
 def test_placeholders_and_references_never_match(shape: str, value: str):
     assert find_secrets(shape.format(value)) == []
+
+
+@pytest.mark.parametrize("before", ["\\n", "\x1b[31m", "\x1b[1;32m", "=", "(", '"', "é", "\u200b"])
+def test_what_stands_before_a_credential_does_not_hide_it(before: str):
+    (example,) = (each.positive[0] for each in DETECTORS if each.id == "github-token")
+    assert [match.detector for match in find_secrets(before + example)] == ["github-token"]
+
+
+def test_masking_leaves_the_rest_of_the_text():
+    (example,) = (each.positive[0] for each in DETECTORS if each.id == "github-token")
+    assert mask_secrets(f"a {example} b {example}") == "a ghp_… b ghp_…"
 
 
 def test_the_same_value_has_the_same_digest_and_another_one_another():

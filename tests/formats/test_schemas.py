@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import jsonschema
 import pytest
@@ -39,15 +40,8 @@ def validator(name: str) -> jsonschema.Draft202012Validator:
     )
 
 
-def word(contract: type, draw: st.DrawFn) -> Any:
-    return draw(strategy(contract))
-
-
 def strategy(contract: type) -> st.SearchStrategy[Any]:
     """Any value of a contract; JSON values and moments have to be told."""
-    from dataclasses import fields
-    from typing import get_type_hints
-
     hints = get_type_hints(contract, localns={"JsonValue": Any})
     known = {
         each.name: st.dictionaries(st.text(), json_values, max_size=3)

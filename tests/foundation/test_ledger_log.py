@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
-import shutil
 import subprocess
 import sys
 import threading
 from datetime import UTC, datetime
+from itertools import chain
 
 import pytest
 from hypothesis import given, settings
@@ -128,7 +128,7 @@ def test_questions_without_an_answer(directory, signer, verifier, tmp_path):
         LedgerLog(tmp_path / "nowhere", verifier)
 
 
-def test_every_changed_byte_is_found_and_named(directory, signer, verifier, tmp_path):
+def test_every_changed_byte_is_found_and_named(directory, signer, verifier):
     """Each byte of each file of a log with full segments and one begun, one at a time."""
     with Ledger(directory, signer, CLOCK, bits=1) as ledger:
         ledger.append(records(5))
@@ -136,24 +136,21 @@ def test_every_changed_byte_is_found_and_named(directory, signer, verifier, tmp_
     for path in sorted(directory.iterdir()):
         original = path.read_bytes()
         for at in range(len(original)):
-            for flip in (1, 0x80):
-                copy = tmp_path / "copy" / "control"
-                shutil.copytree(directory, copy)
-                bad = bytearray(original)
-                bad[at] ^= flip
-                (copy / path.name).write_bytes(bad)
-                with pytest.raises((IntegrityError, ConfigError)) as found:
-                    LedgerLog(copy, verifier).check()
-                inside = at - frames.FILE_HEADER_BYTES
-                if path.suffix == ".segment" and inside >= 0:
-                    first = int(path.stem)
-                    index = first if inside < sizes[first] else first + 1
-                    assert f"record {index}" in found.value.message
-                shutil.rmtree(copy.parent)
-
-
-def frame_of(record):
-    return frames.frame(record)
+            bad = bytearray(original)
+            bad[at] ^= 1 << at % 8
+            path.write_bytes(bad)
+            try:
+                LedgerLog(directory, verifier).check()
+            except IntegrityError as error:
+                message = error.message
+            else:
+                pytest.fail(f"byte {at} of {path.name} changed, and nobody saw it")
+            inside = at - frames.FILE_HEADER_BYTES
+            if path.suffix == ".segment" and inside >= 0:
+                first = int(path.stem)
+                index = first if inside < sizes[first] else first + 1
+                assert f"record {index}" in message
+        path.write_bytes(original)
 
 
 @pytest.mark.parametrize("cut", range(1, len(frames.frame(b"record 2"))))
@@ -227,7 +224,7 @@ def test_a_missing_segment_and_a_missing_index(directory, signer, verifier):
     assert LedgerLog(directory, verifier).root() == root
     assert LedgerLog(directory, verifier).check() == 7
     (directory / f"{2:020d}.segment").unlink()
-    with pytest.raises(IntegrityError, match="2.segment is missing"):
+    with pytest.raises(IntegrityError, match=r"2\.segment is missing"):
         LedgerLog(directory, verifier)
 
 
@@ -277,7 +274,7 @@ def test_a_full_disk_is_an_error_and_the_log_goes_on(tmp_path):
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
 
 
-def test_a_batch_that_fails_in_a_later_segment_leaves_nothing(directory, signer, verifier):
+def test_a_batch_that_fails_in_a_later_segment_leaves_nothing(directory, signer):
     with Ledger(directory, signer, CLOCK, bits=2) as ledger:
         ledger.append(records(3))
         before = ledger.root()
@@ -351,7 +348,7 @@ async def test_threads_and_coroutines_share_one_flush(directory, signer):
         for thread in threads:
             thread.join()
         assert ledger.record(index) == b"from a coroutine"
-        assert sorted([index, *sum(found.values(), [])]) == list(range(1201))
+        assert sorted([index, *chain.from_iterable(found.values())]) == list(range(1201))
         for name, indexes in found.items():
             assert indexes == sorted(indexes)
             assert ledger.record(indexes[7]) == b"%d/7" % name

@@ -48,6 +48,7 @@ def test_a_url_of_another_kind_is_refused_with_a_hint(url: str) -> None:
         f"postgresql+psycopg://user@/db?host=/nowhere&password={PASSWORD}",
         f"postgresql+psycopg://user:{PASSWORD}@/db?host=/nowhere&nonsense=1",
         f"postgresql+psycopg://user:{PASSWORD}@/db?host=/nowhere&port=x",
+        f"postgresql+psycopg://user:{PASSWORD}@/db?host=/nowhere/{PASSWORD}",
     ],
 )
 def test_an_unreachable_server_is_named_without_its_password(url: str) -> None:
@@ -64,6 +65,13 @@ def test_a_missing_database_is_named(request: pytest.FixtureRequest) -> None:
     with pytest.raises(ConnectError, match='"missing" does not exist') as caught:
         Store.open(cluster.url("missing"))
     assert "name" in caught.value.hint
+
+
+def test_an_at_sign_in_a_password_is_not_taken_for_the_host() -> None:
+    with pytest.raises(ConfigError) as caught:
+        Store.open(f"postgresql+psycopg://user:p@{PASSWORD}@db.example/keepwall")
+    assert "%40" in caught.value.hint
+    assert PASSWORD not in whole(caught.value)
 
 
 def whole(error: BaseException) -> str:

@@ -12,6 +12,7 @@ from keepwall.rulebook.match import field_of
 from keepwall.vocabulary.json_value import JsonValue
 
 MAX_VALUE = 120
+MAX_READ = 8_192
 
 
 def render(template: str, value: Mapping[str, JsonValue]) -> str:
@@ -36,6 +37,6 @@ def _shown(value: Mapping[str, JsonValue], name: str) -> str:
         text = " ".join(entry)
     else:
         text = entry if isinstance(entry, str) else json.dumps(entry, sort_keys=True)
-    text = mask_secrets(text[: 4 * MAX_VALUE])
+    text = mask_secrets(text[:MAX_READ])
     text = "".join(character if character.isprintable() else " " for character in text)
     return text if len(text) <= MAX_VALUE else f"{text[: MAX_VALUE - 1]}…"

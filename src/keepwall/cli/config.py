@@ -46,7 +46,7 @@ def _as_table(config: Config, *, origin: bool) -> bytes:
         for name, setting in config.settings.items()
     ]
     room, color = width(), color_wanted()
-    text = render_table(headers, rows, shrink=(2, 1)[-len(headers) + 1 :], width=room, color=color)
+    text = render_table(headers, rows, shrink=((1, 16),), width=room, color=color)
     if config.ignores:
         today = SystemClock().now().date()
         ignores = [
@@ -62,5 +62,5 @@ def _as_table(config: Config, *, origin: bool) -> bytes:
             for each in config.ignores
         ]
         titles = ("ignored", "until", "owner", "reason", "origin")[: 5 if origin else 4]
-        text += "\n\n" + render_table(titles, ignores, shrink=(3,), width=room, color=color)
+        text += "\n\n" + render_table(titles, ignores, shrink=((3, 16),), width=room, color=color)
     return text.encode("utf-8", "backslashreplace") + b"\n"

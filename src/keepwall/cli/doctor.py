@@ -64,7 +64,9 @@ def _table(checks: list[Check]) -> bytes:
     styles = {State.OK: GREEN, State.WEAKER: YELLOW, State.ABSENT: RED}
     rows = [(each.name, Cell(each.state, styles[each.state]), each.found) for each in checks]
     color, room = color_wanted(), width()
-    text = render_table(("part", "state", "found"), rows, width=room, color=color, shrink=(2,))
+    text = render_table(
+        ("part", "state", "found"), rows, width=room, color=color, shrink=((2, 16),)
+    )
     lines, indent = text.splitlines(), " " * 2
     shown = [lines[0]]
     for line, check in zip(lines[1:], checks, strict=True):

@@ -73,16 +73,18 @@ def _title(text: str) -> str:
 
 def _prose(label: str, text: str) -> list[str]:
     """Return a labelled paragraph; line breaks that the author made are kept."""
+    from keepwall.cli.table import fitted
     from keepwall.formats.plain_text import visible
 
     if not text.strip():
         return []
-    room = min(width(), MAX_PROSE)
-    lines = [
-        line
-        for part in text.strip().splitlines()
-        for line in textwrap.wrap(visible(part), room - 2, break_on_hyphens=False) or [""]
-    ]
+    room = min(width(), MAX_PROSE) - 2
+    lines: list[str] = []
+    for part in text.strip().splitlines():
+        if part.startswith((" ", "\t")):  # code: cut, not wrapped
+            lines.append(fitted(visible(part.expandtabs(4)), room))
+        else:
+            lines += textwrap.wrap(visible(part), room, break_on_hyphens=False) or [""]
     return ["", _title(label), *(f"  {line}".rstrip() for line in lines)]
 
 

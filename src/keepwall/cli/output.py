@@ -110,9 +110,10 @@ class Progress:
         now = time.monotonic()
         if not self._shown or now - self._last < PROGRESS_INTERVAL:
             return
+        from keepwall.cli.table import fitted
+
         self._last = now
-        room = width() - 1
-        sys.stderr.write(f"\r\x1b[2K{visible(message)[:room]}")
+        sys.stderr.write(f"\r\x1b[2K{fitted(visible(message), width() - 1).rstrip()}")
         sys.stderr.flush()
 
     def close(self) -> None:

@@ -70,7 +70,7 @@ def _findings(findings: list[Finding], *, width: int, color: bool) -> str:
         for each in findings
     ]
     headers = ("severity", "rule", "where", "what")
-    return render_table(headers, rows, width=width, color=color, shrink=(3, 2))
+    return render_table(headers, rows, width=width, color=color, shrink=((3, 32), (2, 16), (3, 8)))
 
 
 def _surfaces(result: ScanResult, findings: list[Finding], *, width: int, color: bool) -> str:
@@ -100,7 +100,9 @@ def _left_out(result: ScanResult, verdict: Verdict, *, width: int, color: bool) 
     if result.unread:
         lines = [styled(f"Not read: {_plural(len(result.unread), 'part')}", RED, color=color)]
         rows = [("", each.path, each.reason) for each in result.unread[:UNREAD_SHOWN]]
-        lines += render_table(("", "", ""), rows, width=width, shrink=(2, 1)).splitlines()[1:]
+        lines += render_table(
+            ("", "", ""), rows, width=width, shrink=((2, 24), (1, 16))
+        ).splitlines()[1:]
         if more := len(result.unread) - len(rows):
             lines.append(f"  … and {more} more: --format json lists them all")
         parts.append("\n".join(lines))

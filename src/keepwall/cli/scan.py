@@ -44,7 +44,7 @@ MAX_BASELINE_BYTES = 256 << 20
 )
 @click.option("--store", metavar="URL", help="Record the result in this database.")
 @click.option("--no-store", is_flag=True, help="Record the result nowhere.")
-def command(  # noqa: PLR0913 - one for each flag
+def command(
     targets: tuple[str, ...],
     *,
     format_: str | None,

@@ -19,7 +19,6 @@ SEVERITY_STYLE = {
     Severity.INFO: DIM,
 }
 GAP = "  "
-MINIMUM = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +50,12 @@ def render_table(
     *,
     width: int,
     color: bool = False,
-    shrink: Sequence[int] = (),
+    shrink: Sequence[tuple[int, int]] = (),
 ) -> str:
     """Return a table of at most `width` cells per line, one line per row.
 
-    Columns named in `shrink` (by number, the first one first) give way when the table is too
-    wide, down to `MINIMUM` cells each; only then are lines cut.
+    When the table is too wide, the columns in `shrink` (number, least width) give way, the first
+    one first; only then are lines cut.
     """
     cells = [[each if isinstance(each, Cell) else Cell(each) for each in row] for row in rows]
     shown = [[visible(each.text) for each in row] for row in cells]
@@ -65,8 +64,8 @@ def render_table(
         for column, title in enumerate(headers)
     ]
     excess = sum(widths) + len(GAP) * (len(widths) - 1) - width
-    for column in shrink:
-        taken = min(max(excess, 0), max(widths[column] - MINIMUM, 0))
+    for column, least in shrink:
+        taken = min(max(excess, 0), max(widths[column] - least, 0))
         widths[column] -= taken
         excess -= taken
     lines = [_line([Cell(title, BOLD) for title in headers], headers, widths, width, color=color)]

@@ -75,8 +75,33 @@ class Catalogue:
 
 
 _LAUNCHERS = frozenset(
-    {"sudo", "env", "exec", "nohup", "tini", "dumb-init", "uv", "uvx", "poetry", "pipenv", "run", "time", "--"}
-    | {"conda", "mamba", "micromamba", "accelerate", "torchrun", "xvfb-run", "gosu", "nice", "setsid", "npx"}
+    {
+        "sudo",
+        "env",
+        "exec",
+        "nohup",
+        "tini",
+        "dumb-init",
+        "uv",
+        "uvx",
+        "poetry",
+        "pipenv",
+        "run",
+        "time",
+        "--",
+    }
+    | {
+        "conda",
+        "mamba",
+        "micromamba",
+        "accelerate",
+        "torchrun",
+        "xvfb-run",
+        "gosu",
+        "nice",
+        "setsid",
+        "npx",
+    }
 )
 _SHELLS = frozenset({"sh", "bash", "zsh", "dash", "ash"})
 _INTERPRETER = re.compile(r"(?:python|pypy)[\d.]*(?:\.exe)?$")
@@ -90,7 +115,9 @@ def started_names(argv: Sequence[str]) -> list[str]:
     """
     words = list(argv[:40])
     for _ in range(6):
-        while words and (words[0] in _LAUNCHERS or re.match(r"\w+=", words[0]) or words[0].startswith("-")):
+        while words and (
+            words[0] in _LAUNCHERS or re.match(r"\w+=", words[0]) or words[0].startswith("-")
+        ):
             words.pop(0)
         if not words:
             return []

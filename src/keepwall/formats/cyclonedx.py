@@ -133,8 +133,13 @@ def _component(asset: Asset) -> Component:
 
 def _evidence(asset: Asset) -> ComponentEvidence | None:
     places = [
-        Occurrence(location=visible(each.path), line=each.line or None)
-        for each in asset.locations[:MAX_OCCURRENCES]
+        Occurrence(
+            # without a reference the library cannot order them: no document comes twice
+            bom_ref=f"{_reference(asset)}@{number:02}",
+            location=visible(each.path),
+            line=each.line or None,
+        )
+        for number, each in enumerate(asset.locations[:MAX_OCCURRENCES], 1)
     ]
     return ComponentEvidence(occurrences=places) if places else None
 

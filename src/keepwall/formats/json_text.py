@@ -16,11 +16,20 @@ def encode_json(value: object, *, pretty: bool = True) -> bytes:
     their odd bytes spelled out (`well_formed`) instead of failing the whole document.
     """
     try:
-        data = msgspec.json.encode(value, order="deterministic")
+        data = msgspec.json.encode(value, enc_hook=_builtin, order="deterministic")
     except UnicodeEncodeError:
-        tree = _well_formed_tree(msgspec.to_builtins(value))
+        tree = _well_formed_tree(msgspec.to_builtins(value, enc_hook=_builtin))
         data = msgspec.json.encode(tree, order="deterministic")
     return (msgspec.json.format(data, indent=2) if pretty else data) + b"\n"
+
+
+def _builtin(value: object) -> object:
+    """Return a read-only view or another mapping or sequence as what it stands for."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Sequence):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} has no place in JSON")
 
 
 def _well_formed_tree(value: object) -> object:

@@ -62,7 +62,9 @@ def read_mcp_client(data: bytes) -> Iterator[McpServer]:
     text = data.decode("utf-8", "replace")
     for table in _tables(document):
         for name, value in table.items():
-            if isinstance(value, dict) and ("command" in value or "url" in value or "serverUrl" in value):
+            if isinstance(value, dict) and (
+                "command" in value or "url" in value or "serverUrl" in value
+            ):
                 index = text.find(f'"{name}"')
                 yield _server(name, value, text.count("\n", 0, index) + 1 if index >= 0 else 0)
 
@@ -93,7 +95,8 @@ def _server(name: str, value: Mapping[str, object], line: int) -> McpServer:
     package, pinned = fetched_package(words)
     return McpServer(
         name=name,
-        transport=kind or ("stdio" if not url else "sse" if url.rstrip("/").endswith("/sse") else "http"),
+        transport=kind
+        or ("stdio" if not url else "sse" if url.rstrip("/").endswith("/sse") else "http"),
         command=words[0],
         arguments=tuple(words[1:]),
         url=url,
@@ -113,11 +116,20 @@ def fetched_package(words: list[str]) -> tuple[str, bool]:
     """
     while words and posixpath.basename(words[0]) in _SHELLS and len(words) > 2:  # noqa: PLR2004 - shell, option, command
         words = words[2:] if len(words) > 3 else words[2].split()  # noqa: PLR2004 - same
-    program = posixpath.basename(words[0].replace("\\", "/")).removesuffix(".exe").removesuffix(".cmd") if words else ""
+    program = (
+        posixpath.basename(words[0].replace("\\", "/")).removesuffix(".exe").removesuffix(".cmd")
+        if words
+        else ""
+    )
     rest = words[1:]
     if program in ("uv", "npm", "pnpm", "yarn", "bun", "pipx", "deno"):
         while rest and rest[0] in ("tool", "run", "exec", "x", "dlx", "--"):
-            if program == "uv" and rest[0] == "run" and "--with" not in rest and "--from" not in rest:
+            if (
+                program == "uv"
+                and rest[0] == "run"
+                and "--with" not in rest
+                and "--from" not in rest
+            ):
                 return "", True
             program, rest = {"uv": "uvx", "pipx": "pipx"}.get(program, "npx"), rest[1:]
     argument = _package_argument(rest)

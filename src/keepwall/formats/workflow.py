@@ -46,7 +46,11 @@ def read_workflow(documents: list[YamlValue]) -> Workflow | None:
     document = documents[0] if documents else None
     if not isinstance(document, YamlMap) or not isinstance(document.get("jobs"), YamlMap):
         return None
-    jobs = [(name, each) for name, each in mapping(document["jobs"]).items() if isinstance(each, YamlMap)]
+    jobs = [
+        (name, each)
+        for name, each in mapping(document["jobs"]).items()
+        if isinstance(each, YamlMap)
+    ]
     steps = [step for name, job in jobs for step in _steps(name, job)]
     runners = dict.fromkeys(label for _, job in jobs for label in _runner(job))
     permissions = _permissions(document.get("permissions"))
@@ -94,7 +98,9 @@ def _runner(job: YamlMap) -> tuple[str, ...]:
     value = job.get("runs-on")
     if isinstance(value, dict):
         return (*strings(value.get("labels")), *filter(None, (text_of(value.get("labels")),)))
-    return tuple(strings(value)) if isinstance(value, list) else tuple(filter(None, (text_of(value),)))
+    return (
+        tuple(strings(value)) if isinstance(value, list) else tuple(filter(None, (text_of(value),)))
+    )
 
 
 def _steps(name: str, job: YamlMap) -> Iterator[Step]:
@@ -126,7 +132,10 @@ def is_pinned_action(uses: str) -> bool:
 
 
 def _images(job: YamlMap) -> Iterator[tuple[str, int]]:
-    places = [("container", job), *(("image", each) for each in mapping(job.get("services")).values())]
+    places = [
+        ("container", job),
+        *(("image", each) for each in mapping(job.get("services")).values()),
+    ]
     for key, holder in places:
         if isinstance(holder, YamlMap):
             value = holder.get(key)

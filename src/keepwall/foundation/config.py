@@ -24,7 +24,7 @@ from keepwall.vocabulary.surface import Severity
 NAMES = ("keepwall.toml", "pyproject.toml")
 DEFAULTS: Mapping[str, str] = {"fail-on": Severity.HIGH, "format": "table", "store": ""}
 CHOICES: Mapping[str, tuple[str, ...]] = {
-    "fail-on": tuple(Severity),
+    "fail-on": tuple(each.value for each in Severity),
     "format": ("table", "json", "sarif", "cyclonedx", "ocsf", "junit"),
 }
 IGNORE_FIELDS = ("rule", "fingerprint", "path", "reason", "owner", "expires")
@@ -181,8 +181,9 @@ def _read(path: Path, *, required: bool = True) -> _Document | None:
     except UnicodeDecodeError as error:
         raise ConfigError("this is not UTF-8 text", place=str(path)) from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        line = _TOML_LINE.search(str(error))
-        place = f"{path}:{line[1]}" if line else str(path)
+        found = _TOML_LINE.search(str(error))
+        line = int(found[1]) if found else len(text.splitlines())  # "at end of document"
+        place = f"{path}:{line}"
         raise ConfigError(f"this is not TOML: {error}", place=place) from error
     if path.name == "pyproject.toml":
         tool = whole.get("tool")

@@ -68,6 +68,22 @@ def verify(path: Path, root_public: bytes | None, *, revocations: bytes = b"") -
         raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
 
 
+def claimed_root(path: Path) -> bytes:
+    """Return the root key that the bundle at `path` names, which proves nothing; empty if none.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            found = canonical.decode(_line(file, MAX_HEADER_LINE) or b"")
+        return canonical.unhex(found["root"], KEY_BYTES) if isinstance(found, dict) else b""
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except (FormatError, KeyError):
+        return b""
+
+
 def _verify(file: BinaryIO, root_public: bytes | None, revocations: bytes) -> Verification:
     try:
         header = _header(_line(file, MAX_HEADER_LINE) or b"", root_public, revocations)

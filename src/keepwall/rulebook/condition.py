@@ -10,7 +10,7 @@ from typing import Final
 from keepwall.rulebook.source import Marked
 from keepwall.vocabulary.json_value import JsonValue
 
-MAX_PATTERN: Final = 400
+MAX_PATTERN: Final = 600
 MAX_SUBJECT: Final = 4_096
 
 

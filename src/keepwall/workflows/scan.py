@@ -11,7 +11,6 @@ from pathlib import Path
 
 from keepwall import __version__
 from keepwall.assess.engine import assess
-from keepwall.discover.host import discover_host
 from keepwall.discover.tree import discover_tree
 from keepwall.foundation.clock import Clock, SystemClock
 from keepwall.foundation.config import Config, Ignore, load_config
@@ -44,7 +43,7 @@ def target_path(target: str) -> Path | None:
             f"targets that start with {target.partition(':')[0]}: come later",
             hint="scan a path, or host",
         )
-    raise ConfigError(f"there is no {target}", hint="name a file, a directory or host")
+    raise ConfigError(f"there is no {target}", hint="name a directory, or host")
 
 
 def scan(
@@ -99,8 +98,10 @@ def _silent(message: str) -> None:
 
 def _discover(path: Path | None, tell: Callable[[str], None]) -> Inventory:
     if path is None:
-        return discover_host(progress=tell)
-    return discover_tree(path, progress=tell)
+        from keepwall.discover.host import discover_host  # noqa: PLC0415 - psutil is slow to import
+
+        return discover_host()
+    return discover_tree(path, progress=lambda files, name: tell(f"{files:,} files: {name}"))
 
 
 def _scan_id(target: str, started: datetime) -> str:

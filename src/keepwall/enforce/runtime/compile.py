@@ -24,6 +24,7 @@ from keepwall.vocabulary.envelope import (
 )
 
 _MOST_OBJECTS = 10_000
+_MOST_SIBLINGS = 4_096
 _LOADERS = ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib/ld-musl-x86_64.so.1")
 _RIGHTS = {Use.READ: READ, Use.WRITE: WRITE, Use.EXECUTE: Access.EXECUTE}
 
@@ -38,7 +39,7 @@ def baseline() -> Iterator[tuple[Use, str]]:
 
 
 def plan(envelope: Envelope, support: HostSupport) -> RunPlan:
-    """Return the plan of `envelope` on a host with `support`; reads the file system, changes nothing.
+    """Return the plan of `envelope` on a host with `support`; reads the file system only.
 
     Every rule of every listed plane has an outcome; what this plane does not carry is `blind`.
     """
@@ -94,13 +95,13 @@ class _Files:
                 if rule.action is not Effect.DENY:
                     yield self._carry(use, rule, f"{use}:{rule.path}")
                 else:
-                    yield self._deny(use, rule, f"{use}:{rule.path}")
+                    yield self._deny(rule, f"{use}:{rule.path}")
             if default is not Effect.DENY:
                 yield self._carry(use, PathRule("/**", default), f"{use}:default")
             else:
                 yield self._landlocked(f"{use}:default", "what no rule names is refused")
         for rule in self._file.deny:
-            yield self._deny(Use.READ, rule, f"file.deny:{rule.path}")
+            yield self._deny(rule, f"file.deny:{rule.path}")
         yield RuleOutcome(
             "process.loader",
             Plane.RUNTIME,
@@ -134,70 +135,71 @@ class _Files:
                 Strength.BLIND,
                 "'from' and 'owner' need the kernel plane (BPF-LSM)",
             )
-        path = os.path.realpath(base(rule.path)) if rule.path != "/proc/self/**" else "/proc/self"
-        carved = use is Use.READ and any(self.policy.denied[use].beneath(path))
-        try:
-            directory = stat.S_ISDIR(os.stat(path).st_mode)
-            exists = True
-        except OSError:
-            directory = exists = False
-        if path == "/proc/self":
-            self.brokered.append(PathRule("/proc/self/**"))
+        if rule.path == "/proc/self/**":
+            self.brokered.append(rule)
             return self._broker(name, "each process sees its own entry only")
-        if not exists and use is Use.EXECUTE:
+        path = os.path.realpath(base(rule.path))
+        found = _kind(path)
+        if not found and (use is Use.EXECUTE or is_tree(rule.path)):
             return self._landlocked(name, "nothing is there now, so nothing is granted")
-        if not exists and is_tree(rule.path):
-            return self._landlocked(name, "the directory is not there now, so nothing is granted")
-        if use is Use.EXECUTE:
-            self.grants.append((path, Access.EXECUTE))
+        if found == stat.S_IFDIR and is_tree(rule.path):
+            return self._carry_tree(use, path, rule.action, name)
+        if use is Use.EXECUTE or (found and found != stat.S_IFDIR):
+            self.grants.append((path, _RIGHTS[use]))
             return self._landlocked(name)
-        if not exists or (directory and not is_tree(rule.path)):
-            self.brokered.append(PathRule(path, rule.action))
-            why = "opened by the supervisor: " + (
-                "not there at the start" if not exists else "Landlock would open the whole subtree"
-            )
-            return self._broker(name, why)
-        if carved:
-            self.brokered.append(PathRule(path + "/**" if directory else path, rule.action))
-            return self._broker(name, "opened by the supervisor: something below is denied")
-        self.grants.append((path, _RIGHTS[use]))
-        return self._landlocked(name)
+        self.brokered.append(PathRule(path, rule.action))
+        why = "Landlock would open the whole subtree" if found else "not there at the start"
+        return self._broker(name, f"opened by the supervisor: {why}")
 
-    def _deny(self, use: Use, rule: PathRule, name: str) -> RuleOutcome:
+    def _carry_tree(self, use: Use, path: str, action: Effect, name: str) -> RuleOutcome:
+        """Grant a directory whole, or around what is denied inside it, entry by entry."""
+        if not any(self.policy.denied[use].beneath(path)):
+            self.grants.append((path, _RIGHTS[use]))
+            return self._landlocked(name)
+        if use is Use.READ:
+            self.brokered.append(PathRule(path.rstrip("/") + "/**", action))
+        if use is Use.READ and self._linked:
+            return self._broker(name, "opened by the supervisor: what is denied has other names")
+        around = list(self._around(use, path))
+        if len(around) > _MOST_SIBLINGS:
+            if use is Use.READ:
+                return self._broker(name, "opened by the supervisor: something inside is denied")
+            why = f"over {_MOST_SIBLINGS} entries stand beside what is denied"
+            return RuleOutcome(name, Plane.RUNTIME, Tier.NONE, Strength.BLIND, why)
+        self.grants += [(each, _RIGHTS[use]) for each in around]
+        return self._landlocked(name, "granted entry by entry around what is denied inside")
+
+    def _around(self, use: Use, directory: str) -> Iterator[str]:
+        """Yield the entries that hold nothing denied, walking down only towards what is denied."""
+        denied = self.policy.denied[use]
+        try:
+            entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
+        except OSError:
+            return
+        for entry in entries:
+            if denied.match(entry.path):
+                continue
+            if any(denied.beneath(entry.path)):
+                yield from self._around(use, entry.path)
+            elif not entry.is_symlink():
+                yield entry.path
+
+    def _deny(self, rule: PathRule, name: str) -> RuleOutcome:
         """A denial holds by itself unless something allowed encloses it."""
         top = os.path.realpath(base(rule.path))
-        writable = self.policy.allowed[Use.WRITE].match(top)
-        executable = self.policy.allowed[Use.EXECUTE].match(top)
-        if use is not Use.READ and not executable and not writable:
+        enclosing = {use: found for use in Use if (found := self.policy.allowed[use].match(top))}
+        if not enclosing:
             return self._landlocked(name, "nothing that is allowed encloses it")
-        if writable and is_tree(writable.path):
-            return RuleOutcome(
-                name,
-                Plane.RUNTIME,
-                Tier.NONE,
-                Strength.BLIND,
-                f"Landlock cannot carve it out of the writable {writable.path}",
-            )
-        if executable and is_tree(executable.path):
-            return RuleOutcome(
-                name,
-                Plane.RUNTIME,
-                Tier.NONE,
-                Strength.BLIND,
-                f"Landlock cannot carve it out of the executable {executable.path}",
-            )
-        readable = self.policy.allowed[Use.READ].match(top)
-        if readable is None:
-            return self._landlocked(name, "nothing that is allowed encloses it")
-        if top in self._linked:
+        if top in self._linked and (Use.WRITE in enclosing or Use.EXECUTE in enclosing):
             return RuleOutcome(
                 name,
                 Plane.RUNTIME,
                 Tier.SECCOMP,
                 Strength.SEEN_ONLY,
-                "it has hard links elsewhere, and Landlock grants by place",
+                "it has other names (hard links), and Landlock grants by place",
             )
-        return self._broker(name, f"every open below {readable.path} is made by the supervisor")
+        inside = ", ".join(sorted({found.path for found in enclosing.values()}))
+        return self._broker(name, f"carved out of {inside}")
 
     def _find_loaders(self) -> frozenset[str]:
         found = {os.path.realpath(path) for path in _LOADERS if Path(path).exists()}
@@ -226,6 +228,14 @@ class _Files:
                 if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
                     linked.add(top)
         return frozenset(objects), frozenset(linked)
+
+
+def _kind(path: str) -> int:
+    """Return the file type of what is at `path` (S_IFDIR, S_IFREG, …), or 0 for nothing."""
+    try:
+        return stat.S_IFMT(os.stat(path).st_mode)
+    except OSError:
+        return 0
 
 
 def _below(top: str, *, tree: bool) -> Iterator[str]:

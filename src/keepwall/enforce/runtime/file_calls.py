@@ -76,6 +76,9 @@ class FileCalls:
         )
         return True
 
+    def close(self) -> None:
+        """Do nothing: no call is left waiting."""
+
     def _open(self, call: StoppedCall, wanted: Open) -> None:
         uses = wanted.uses
         if not uses:
@@ -106,13 +109,19 @@ class FileCalls:
             self._listener.proceed(call)
 
     def _explain(
-        self, call: StoppedCall, use: Use, real: str, path: str, verdict: Verdict, *, creates: bool
+        self,
+        call: StoppedCall,
+        use: Use,
+        real: str,
+        verdict: Verdict,
+        *,
+        creates: bool,
     ) -> None:
         """Report a refusal that the kernel is about to make, and let the kernel make it."""
         if os.path.lexists(real) or (creates and Path(real).parent.is_dir()):
             effect = Effect.AUDIT if self._observe else Effect.DENY
             strength = Strength.SEEN_ONLY if self._observe else Strength.PREVENTED
-            self._report(call, use, path, effect, verdict.rule, strength, Tier.LANDLOCK)
+            self._report(call, use, self._own(real), effect, verdict.rule, strength, Tier.LANDLOCK)
         self._listener.proceed(call)
 
     def _watch(self, call: StoppedCall, verdicts: list[tuple[Use, Verdict]], path: str) -> bool:
@@ -183,7 +192,7 @@ class FileCalls:
             self._listener.refuse(call, errno.EACCES)
             return
         if not verdict.allowed:
-            self._explain(call, Use.EXECUTE, real, path, verdict, creates=False)
+            self._explain(call, Use.EXECUTE, real, verdict, creates=False)
             return
         self._watch(call, [(Use.EXECUTE, verdict)], path)
         self._started.add(processes.group_of(call.thread))
@@ -214,7 +223,7 @@ class FileCalls:
             verdict = self._policy.decide(Use.WRITE, self._own(real))
             if not verdict.allowed:
                 creates = not name.startswith(("unlink", "rmdir", "truncate"))
-                self._explain(call, Use.WRITE, real, self._own(real), verdict, creates=creates)
+                self._explain(call, Use.WRITE, real, verdict, creates=creates)
                 return
         self._listener.proceed(call)
 

@@ -26,7 +26,7 @@ def machine() -> str:
     name = platform.machine()
     if name not in AUDIT_ARCH or os.uname().sysname != "Linux":
         raise ConnectError(
-            f"the runtime plane needs Linux on x86_64 or aarch64, this is {os.uname().sysname} on {name}",
+            f"the runtime plane needs Linux on x86_64 or aarch64, not {os.uname().sysname} {name}",
             hint="scan and up work here; run workloads on a Linux host",
         )
     return name
@@ -65,5 +65,5 @@ def call(name: str, *arguments: int | None) -> int:
 
 
 def prctl(option: int, *arguments: int) -> int:
-    """Call prctl(2) with unused arguments zero, as newer options demand."""
+    """Make a prctl call with unused arguments zero, as newer options demand."""
     return call("prctl", option, *arguments, *([0] * (4 - len(arguments))))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import stat
 import struct
 from enum import IntFlag
 
@@ -124,4 +125,4 @@ class Ruleset:
 
 
 def _is_directory(fd: int) -> bool:
-    return os.fstat(fd).st_mode & 0o170000 == 0o040000
+    return stat.S_ISDIR(os.fstat(fd).st_mode)

@@ -54,7 +54,7 @@ def build(notify: frozenset[str], *, network: bool, refuse: bool = True) -> byte
         if name.startswith("send") and not network:
             continue
         # clone3 passes its flags behind a pointer; ENOSYS makes libc fall back to clone.
-        answer = _ERRNO | (errno.ENOSYS if name in ("clone3",) else errno.EPERM)
+        answer = _ERRNO | (errno.ENOSYS if name == "clone3" else errno.EPERM)
         if mask == 0:
             program += [(_JEQ, 0, 1, numbers[name]), (_RET, 0, 0, answer)]
         else:

@@ -22,7 +22,11 @@ from keepwall.vocabulary.envelope import Mode
 from keepwall.vocabulary.event import Activity
 
 _LONGEST_ADDRESS = 128
-_FAMILIES: dict[int, str] = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6", socket.AF_UNIX: "Unix"}
+_FAMILIES: dict[int, str] = {
+    socket.AF_INET: "IPv4",
+    socket.AF_INET6: "IPv6",
+    socket.AF_UNIX: "Unix",
+}
 _KINDS: dict[int, str] = {socket.SOCK_DGRAM: "datagrams (UDP)", socket.SOCK_RAW: "raw packets"}
 
 
@@ -67,6 +71,11 @@ class SocketCalls:
         finally:
             if not handed_on:
                 sock.close()
+
+    def strayed(self, call: StoppedCall) -> bool:
+        """Return False: programs are not this one's concern."""
+        del call
+        return False
 
     def close(self) -> None:
         """Wait for connects that are still under way; their callers are gone."""

@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 from keepwall.enforce.runtime import calls, processes
 from keepwall.enforce.runtime.file_calls import FileCalls
+from keepwall.enforce.runtime.launch import Started
 from keepwall.enforce.runtime.notification import Listener, StoppedCall
 from keepwall.enforce.runtime.plan import RunPlan
 from keepwall.enforce.runtime.report import Reporter
@@ -26,15 +27,18 @@ class Supervisor:
     """Serves the listener of one run until its first process ends."""
 
     def __init__(
-        self, plan: RunPlan, listener: Listener | None, child: int, reporter: Reporter
+        self,
+        child: int,
+        listener: Listener | None,
+        *,
+        files: Answers | None,
+        sockets: Answers | None,
     ) -> None:
         self._listener = listener
         self._child = child
         self._names = calls.by_number()
-        self._files = (
-            FileCalls(plan, listener, child, reporter) if listener and plan.files else None
-        )
-        self._sockets = SocketCalls(plan, listener, reporter) if listener and plan.network else None
+        self._files = files
+        self._sockets = sockets
         self._wake, self._waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._contained = False
 
@@ -42,6 +46,14 @@ class Supervisor:
         """Refuse everything from now on and end every process; safe from another thread."""
         self._contained = True
         os.write(self._waker, b"!")
+
+    @classmethod
+    def of(cls, plan: RunPlan, started: Started, reporter: Reporter) -> Supervisor:
+        """Return the supervisor that enforces (or observes, by the envelope's mode) a plan."""
+        listener, child = started.listener, started.process
+        files = FileCalls(plan, listener, child, reporter) if listener and plan.files else None
+        sockets = SocketCalls(plan, listener, reporter) if listener and plan.network else None
+        return cls(child, listener, files=files, sockets=sockets)
 
     @property
     def contained(self) -> bool:
@@ -79,8 +91,9 @@ class Supervisor:
     def _ended(self) -> int:
         _, status = os.waitpid(self._child, 0)
         processes.end_all(os.getpid())
-        if self._sockets:
-            self._sockets.close()
+        for answers in (self._files, self._sockets):
+            if answers:
+                answers.close()
         if self._listener:
             self._listener.close()
         return status

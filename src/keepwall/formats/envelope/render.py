@@ -1,4 +1,4 @@
-"""`Envelope` → text that `parse` reads back to the same envelope, and that a person likes to read."""
+"""`Envelope` → YAML that `parse` reads back to the same envelope."""
 
 from __future__ import annotations
 

@@ -13,12 +13,30 @@ from keepwall.formats.modelfile.bytes_at import BytesAt, MemoryBytes
 from keepwall.formats.modelfile.onnx import read_onnx
 from keepwall.formats.modelfile.pickle import Pickle, read_pickle, read_pickles
 from keepwall.formats.modelfile.safetensors import looks_like_safetensors, read_safetensors
-from keepwall.formats.modelfile.zip import Member, inflate, member_slice, read_directory, read_member
+from keepwall.formats.modelfile.zip import (
+    Member,
+    inflate,
+    member_slice,
+    read_directory,
+    read_member,
+)
 from keepwall.vocabulary.errors import FormatError
 
 HEAD_BYTES = 64
 PICKLE_SUFFIXES = frozenset(
-    {".pkl", ".pickle", ".pt", ".pth", ".ckpt", ".bin", ".joblib", ".dill", ".cloudpickle", ".p", ".mar"}
+    {
+        ".pkl",
+        ".pickle",
+        ".pt",
+        ".pth",
+        ".ckpt",
+        ".bin",
+        ".joblib",
+        ".dill",
+        ".cloudpickle",
+        ".p",
+        ".mar",
+    }
 )
 _UNPACKED = 64 << 20
 _KERAS_SCAN = 4 << 20
@@ -44,9 +62,7 @@ class ModelFile:
     details: Mapping[str, str] = field(default_factory=dict)
 
 
-def detect_model(
-    source: BytesAt, name: str, harmless: Collection[str]
-) -> ModelFile | None:
+def detect_model(source: BytesAt, name: str, harmless: Collection[str]) -> ModelFile | None:
     """Return the model that `source` holds, or None where it is none.
 
     `name` decides only where the content does not: pickles of old protocols, ONNX and archives
@@ -76,7 +92,11 @@ def detect_model(
     if suffix == ".onnx":
         onnx = read_onnx(source)
         reason = "operators that need foreign code: " + ", ".join(onnx.foreign_domains)
-        return ModelFile("onnx", reason=reason if onnx.foreign_domains else "", details={"producer": onnx.producer})
+        return ModelFile(
+            "onnx",
+            reason=reason if onnx.foreign_domains else "",
+            details={"producer": onnx.producer},
+        )
     if name.lower() == "saved_model.pb":
         return _saved_model(source)
     return _pickle_like(source, head, suffix, harmless)
@@ -169,7 +189,9 @@ def _saved_model(source: BytesAt) -> ModelFile:
         "tensorflow-savedmodel",
         executes=bool(operators),
         reason=f"its graph uses {names}" if operators else "",
-        unread="" if source.size <= _KERAS_SCAN else f"only the first {_KERAS_SCAN} bytes were read",
+        unread=""
+        if source.size <= _KERAS_SCAN
+        else f"only the first {_KERAS_SCAN} bytes were read",
     )
 
 
@@ -188,20 +210,29 @@ def _archive(source: BytesAt, suffix: str, harmless: Collection[str]) -> ModelFi
     members = read_directory(source)
     names = {each.name for each in members}
     pickles = [each for each in members if each.name.endswith((".pkl", ".pickle"))]
-    torch = [each for each in pickles if posixpath.basename(each.name) in ("data.pkl", "constants.pkl")]
+    torch = [
+        each for each in pickles if posixpath.basename(each.name) in ("data.pkl", "constants.pkl")
+    ]
     if torch:
         script = any("/code/" in name for name in names)
         found = [_member_pickle(source, each) for each in pickles[:20]]
         verdict = _judged("torchscript" if script else "pytorch", found, harmless)
-        if script and verdict.executes and all(
-            name.startswith("__torch__.") or is_harmless(name, harmless) for name in verdict.imports
+        if (
+            script
+            and verdict.executes
+            and all(
+                name.startswith("__torch__.") or is_harmless(name, harmless)
+                for name in verdict.imports
+            )
         ):
             return ModelFile("torchscript", imports=verdict.imports, details=verdict.details)
         return verdict
     if "config.json" in names and ("metadata.json" in names or suffix == ".keras"):
         config = next(each for each in members if each.name == "config.json")
         runs = _LAMBDA.search(read_member(source, config, _KERAS_SCAN)) is not None
-        return ModelFile("keras", executes=runs, reason="a Lambda layer holds Python code" if runs else "")
+        return ModelFile(
+            "keras", executes=runs, reason="a Lambda layer holds Python code" if runs else ""
+        )
     if suffix in PICKLE_SUFFIXES and pickles:
         found = [_member_pickle(source, each) for each in pickles[:20]]
         return _judged("archive", found, harmless)

@@ -280,7 +280,10 @@ class ModuleReader:
             if isinstance(decorator, ast.Call):
                 yield Decorator(
                     name,
-                    {key: literal_or_null(each, scope.value) for key, each in _arguments(decorator)},
+                    {
+                        key: literal_or_null(each, scope.value)
+                        for key, each in _arguments(decorator)
+                    },
                 )
             elif name:
                 yield Decorator(name)

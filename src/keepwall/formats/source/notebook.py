@@ -163,7 +163,9 @@ def _outputs(index: int, cell: Mapping[str, object]) -> Iterator[Output]:
         parts = output.get("data")
         if isinstance(parts, dict):
             for mime, value in parts.items():
-                text = _joined(value) or ("" if isinstance(value, str | list) else str(value)[:_MAXIMUM_OUTPUT])
+                text = _joined(value) or (
+                    "" if isinstance(value, str | list) else str(value)[:_MAXIMUM_OUTPUT]
+                )
                 yield Output(index, mime, len(text), text[:_MAXIMUM_OUTPUT])
         elif output.get("output_type") in ("error", "pyerr"):
             text = _joined(output.get("traceback"))

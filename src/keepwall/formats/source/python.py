@@ -63,7 +63,9 @@ def parse_tree(text: str) -> ast.Module:
             warnings.simplefilter("ignore")
             return ast.parse(text)
     except SyntaxError as error:
-        raise FormatError(f"not Python 3: {error.msg}", place=f"line {error.lineno or 1}") from error
+        raise FormatError(
+            f"not Python 3: {error.msg}", place=f"line {error.lineno or 1}"
+        ) from error
     except (RecursionError, MemoryError) as error:
         raise FormatError("nested too deeply to be parsed") from error
     except ValueError as error:

@@ -76,7 +76,8 @@ class Bus(Protocol):
         `subject` may hold ``*`` for one token and end in ``>`` for the rest. The position is kept
         under the name `durable`; consumers with the same name share the messages. A message that
         is not acknowledged is delivered again: when the generator is closed, or after
-        `ACKNOWLEDGE_SECONDS`. One that this process acknowledged is not delivered to it again.
+        `ACKNOWLEDGE_SECONDS`, and then perhaps after younger ones. One that this process
+        acknowledged is not delivered to it again.
         """
         ...
 

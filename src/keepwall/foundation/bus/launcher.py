@@ -18,7 +18,7 @@ LOCKED = 75
 """Exit code: another server owns the directory (EX_TEMPFAIL of sysexits)."""
 ORPHANED = 76
 """Exit code: the parent was gone before the signal was set."""
-LOCK_SECONDS = 5.0
+LOCK_SECONDS = 3.0
 
 
 def main() -> int:

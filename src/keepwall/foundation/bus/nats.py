@@ -14,7 +14,7 @@ import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import api
-from nats.js.errors import APIError, NoStreamResponseError, NotFoundError, ServiceUnavailableError
+from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
 from keepwall.foundation.bus import topology
 from keepwall.foundation.bus.contract import (
@@ -26,7 +26,7 @@ from keepwall.foundation.bus.contract import (
     check_entry,
     check_message,
 )
-from keepwall.foundation.bus.pull import pull, settle
+from keepwall.foundation.bus.pull import Puller, settle
 from keepwall.foundation.bus.recent import Recent
 from keepwall.vocabulary.errors import ConfigError, ConnectError
 from keepwall.vocabulary.subjects import EVENT_STREAM
@@ -40,6 +40,8 @@ _RETRY_SECONDS = 0.1
 _IDLE_CONSUMER_SECONDS = 60.0
 _REMEMBERED = 65_536
 _WATCH_BATCH = 256
+_STARTING = 10_008
+"""JetStream's code for "temporarily unavailable"; other refusals, such as a full disk, stay."""
 _DELETED = ("DEL", "PURGE")
 _TRANSIENT = (
     nats.errors.TimeoutError,
@@ -48,7 +50,6 @@ _TRANSIENT = (
     nats.errors.OutboundBufferLimitError,
     nats.errors.ConnectionReconnectingError,
     NoStreamResponseError,
-    ServiceUnavailableError,
     OSError,
 )
 """What goes by itself: the server restarts, or the line is cut."""
@@ -60,12 +61,13 @@ class NatsBus:
     def __init__(self, client: Client, *, patience: float, in_flight: int) -> None:
         self._client = client
         self._jetstream = client.jetstream(timeout=_REQUEST_SECONDS)
+        self._puller = Puller(client)
         self._patience = patience
         self._slots = asyncio.Semaphore(in_flight)
         self._settled: dict[str, Recent] = {}
 
     @classmethod
-    async def connect(  # noqa: PLR0913 - what a connection is made of
+    async def connect(
         cls,
         url: str,
         tls: ssl.SSLContext | None,
@@ -186,7 +188,7 @@ class NatsBus:
             max_ack_pending=max(1_000, batch * 10),
         )
         try:
-            async with aclosing(pull(self._client, EVENT_STREAM, config, batch)) as received:
+            async with aclosing(self._puller.pull(EVENT_STREAM, config, batch)) as received:
                 async for raw in received:
                     if raw is None:
                         continue
@@ -215,7 +217,7 @@ class NatsBus:
         )
         seen, caught_up = 0, False
         stream = topology.bucket_stream(bucket)
-        async with aclosing(pull(self._client, stream, config, _WATCH_BATCH)) as received:
+        async with aclosing(self._puller.pull(stream, config, _WATCH_BATCH)) as received:
             async for raw in received:
                 if raw is None:
                     if not caught_up:
@@ -235,6 +237,7 @@ class NatsBus:
 
     async def close(self) -> None:
         """End every generator and the connection."""
+        await self._puller.close()
         await self._client.close()
 
     async def _persist(self, what: str, action: Callable[[], Awaitable[_Result]]) -> _Result:
@@ -256,6 +259,10 @@ class NatsBus:
             except nats.errors.ConnectionClosedError as error:
                 reason = error
             except APIError as error:
+                if error.err_code == _STARTING:
+                    reason = error
+                    await asyncio.sleep(_RETRY_SECONDS)
+                    continue
                 raise ConnectError(
                     f"the bus refuses {what}: {error.description}",
                     hint="see whether its storage is full",

@@ -61,7 +61,7 @@ class NatsServer:
         return self._process.returncode is None
 
     @classmethod
-    async def start(  # noqa: PLR0913 - what a server is made of
+    async def start(
         cls,
         directory: Path,
         *,

@@ -197,8 +197,9 @@ class Ledger(LedgerLog):
         done: list[_Part] = []
         try:
             for part in parts:
+                descriptor = _opened(part)
                 done.append(part)
-                _write_part(part)
+                _fill(descriptor, part)
         except OSError as error:
             try:
                 self._take_back(done)
@@ -243,10 +244,13 @@ class Ledger(LedgerLog):
             _LOG.warning("no index for %s, it will be read whole: %s", full.path.name, error)
 
 
-def _write_part(part: _Part) -> None:
-    descriptor = os.open(
-        part.path, os.O_WRONLY | (os.O_CREAT | os.O_EXCL if part.header else 0), 0o600
-    )
+def _opened(part: _Part) -> int:
+    flags = os.O_WRONLY | (os.O_CREAT | os.O_EXCL if part.header else 0)
+    return os.open(part.path, flags, 0o600)
+
+
+def _fill(descriptor: int, part: _Part) -> None:
+    """Write a part, make it and its name durable, and close the file."""
     try:
         data = memoryview(part.header + b"".join(part.frames))
         at = part.start - len(part.header)

@@ -13,6 +13,7 @@ from array import array
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import BinaryIO
 
 from keepwall.foundation.ledger.frames import (
     FILE_HEADER_BYTES,
@@ -110,8 +111,7 @@ def load(path: Path, first: int, bits: int) -> Segment:
         if size < FILE_HEADER_BYTES:
             segment.end, segment.torn = 0, size
             return segment
-        if read_file_header(file.read(FILE_HEADER_BYTES), path.name) != (first, bits):
-            raise IntegrityError(f"{path.name} does not begin with record {first}")
+        _check_header(file, segment)
         for found in scan(file, first, segment.capacity):
             if isinstance(found, Torn):
                 segment.torn = found.length
@@ -147,6 +147,12 @@ def load_indexed(path: Path, first: int, bits: int, root: bytes) -> Segment:
     return segment
 
 
+def _check_header(file: BinaryIO, segment: Segment) -> None:
+    header = read_file_header(file.read(FILE_HEADER_BYTES), segment.path.name)
+    if header != (segment.first, segment.bits):
+        raise IntegrityError(f"{segment.path.name} does not begin with record {segment.first}")
+
+
 def _check_offsets(segment: Segment) -> None:
     """Refuse offsets that lead outside of the file or ask for more than a record."""
     places = [*segment.offsets, segment.end]
@@ -179,8 +185,10 @@ def full_root(path: Path, first: int, bits: int) -> bytes:
             raise IntegrityError(f"{index.name} is of another segment", hint=f"remove {index}")
         file.seek(-HASH_BYTES, 2)
         root = file.read(HASH_BYTES)
-    if path.stat().st_size != end:
-        raise IntegrityError(f"{path.name}, records from {first} on, has changed its length")
+    with path.open("rb") as file:
+        _check_header(file, Segment(path, first, bits))
+        if os.fstat(file.fileno()).st_size != end:
+            raise IntegrityError(f"{path.name}, records from {first} on, has changed its length")
     return root
 
 

@@ -88,6 +88,10 @@ _HINT = "use sqlite:///path or postgresql+psycopg://user@host/database"
 
 def _postgresql_engine(url: URL) -> Engine:
     """Return an engine on a server; connections that died meanwhile are replaced."""
+    if "@" in (url.host or ""):  # the rest of a password, which no message may repeat
+        raise ConfigError(
+            "the host in the URL of the store holds an @", hint="write an @ in a password as %40"
+        )
     try:
         engine = create_engine(
             url,

@@ -52,6 +52,16 @@ def installed_root(directory: Path) -> bytes | None:
     return canonical.unhex(_about(directory)["root"], KEY_BYTES)
 
 
+def installed_revocations(directory: Path) -> bytes:
+    """Return the signed list of revoked keys of the installation, empty if it never revoked one.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    path = directory / _REVOCATIONS
+    return read_private(path) if path.exists() else b""
+
+
 def trust_domain_of(organisation: str) -> str:
     """Return the SPIFFE trust domain for an organisation's name: ``Acme GmbH`` is ``acme-gmbh``.
 

@@ -1,9 +1,11 @@
-"""Certificates for the tests of the bus: an authority, a server and clients."""
+"""What the tests of the bus share: certificates, and waiting for something to become true."""
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +14,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+
+async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait until `condition` holds; TimeoutError if it does not in time."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - the state of other processes has no event
+            await asyncio.sleep(0.005)
 
 
 def _name(text: str) -> x509.Name:

@@ -1,0 +1,68 @@
+"""Model files, recognised by content; identified by the digest of what they hold."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+
+from keepwall.discover.reading import OpenFile
+from keepwall.discover.source import TreeContext, asset
+from keepwall.formats.modelfile.detect import ModelFile, detect_model
+from keepwall.vocabulary.asset import AssetKind, Location, Relation, RelationKind
+from keepwall.vocabulary.errors import FormatError
+from keepwall.vocabulary.fact import Fact, Unread
+from keepwall.vocabulary.json_value import JsonValue
+from keepwall.vocabulary.scan import Observation
+from keepwall.vocabulary.surface import Surface
+
+
+def may_be_model(path: str, context: TreeContext) -> bool:
+    """Return whether the content of a file is to be asked if it is a model."""
+    suffix = posixpath.splitext(path.lower())[1]
+    files = context.catalogue.files
+    return suffix not in files["not_models"] and suffix not in files["text_suffixes"]
+
+
+def observe_model(
+    path: str, file: OpenFile, context: TreeContext
+) -> tuple[bool, list[Observation]]:
+    """Return whether the file is a model, and what was seen of it."""
+    try:
+        found = detect_model(file, posixpath.basename(path), context.catalogue.harmless)
+    except FormatError as error:
+        return True, [Unread(path, error.message)]
+    return (True, list(_observations(path, file, found, context))) if found else (False, [])
+
+
+def _observations(
+    path: str, file: OpenFile, found: ModelFile, context: TreeContext
+) -> Iterator[Observation]:
+    try:
+        key, whole = file.digest(context.limits.digest_bytes)
+    except FormatError as error:
+        yield Unread(path, error.message)
+        return
+    attributes = {**found.details, "format": found.format, "size": str(file.size)}
+    if not whole:
+        attributes["digest"] = "of the size and both ends only"
+    model = asset(
+        context,
+        AssetKind.MODEL_FILE,
+        key,
+        posixpath.basename(path),
+        Surface.REGISTRY,
+        (Location(path),),
+        attributes,
+    )
+    yield model
+    yield Relation(context.project.id, RelationKind.USES, model.id)
+    value: dict[str, JsonValue] = {
+        "format": found.format,
+        "size": file.size,
+        "executes": found.executes,
+        "imports": list(found.imports),
+        "reason": found.reason,
+    }
+    yield Fact("model.file", model.id, value, path)
+    if found.unread:
+        yield Unread(path, found.unread)

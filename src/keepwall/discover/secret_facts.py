@@ -1,0 +1,85 @@
+"""Credentials in text: facts and assets that never hold the value."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterable, Iterator
+
+from keepwall.content.secrets import SecretMatch
+from keepwall.discover.source import FileView, Source, TreeContext
+from keepwall.vocabulary.asset import Asset, AssetKind
+from keepwall.vocabulary.fact import Fact, Unread
+from keepwall.vocabulary.scan import Observation
+from keepwall.vocabulary.surface import Surface
+
+_CODE = (
+    ".py",
+    ".js",
+    ".ts",
+    ".tsx",
+    ".jsx",
+    ".mjs",
+    ".go",
+    ".rs",
+    ".java",
+    ".rb",
+    ".php",
+    ".cs",
+    ".sh",
+    ".md",
+)
+
+
+def observe_secrets(
+    matches: Iterable[SecretMatch],
+    where: str,
+    view: FileView,
+    holder: Asset,
+    *,
+    line: Callable[[int], int] = lambda line: line,
+) -> Iterator[Observation]:
+    """Yield a fact and an asset for each match; `line` turns its line into one of the file."""
+    for match in matches:
+        at = line(match.line)
+        yield Asset(
+            AssetKind.SECRET,
+            f"{match.detector}/{match.digest}",
+            f"{match.detector} {match.masked}",
+            _surface(holder),
+            view.at(at),
+            holder.owner,
+            attributes={"detector": match.detector},
+        )
+        value = {"detector": match.detector, "where": where, "masked": match.masked}
+        yield Fact("secret.present", holder.id, value, view.path, at)
+
+
+def _surface(holder: Asset) -> Surface:
+    return holder.surface
+
+
+def _wants(path: str, context: TreeContext) -> bool:
+    name = posixpath.basename(path).lower()
+    files = context.catalogue.files
+    if name in files["not_for_secrets"] or name.endswith((".min.js", ".min.css", ".ipynb")):
+        return False
+    suffix = posixpath.splitext(name)[1]
+    return suffix in files["text_suffixes"] or name.startswith(tuple(files["text_names"]))
+
+
+def _observe(view: FileView, context: TreeContext) -> Iterator[Observation]:
+    if len(view.data) > context.limits.secret_bytes:
+        yield Unread(view.path, f"{len(view.data)} bytes, too many to look for credentials")
+        return
+    if b"\0" in view.data[:8_000]:
+        return
+    if view.name.startswith(("dockerfile", "containerfile")) or view.name.endswith(".dockerfile"):
+        where = "image"
+    elif view.name.startswith(".env"):
+        where = "environment"
+    else:
+        where = "source" if view.name.endswith(_CODE) else "configuration"
+    yield from observe_secrets(view.secrets, where, view, context.project)
+
+
+SECRETS = Source("secrets", _wants, _observe)

@@ -1,0 +1,175 @@
+"""The seam of the asset sources: each looks at one file and yields what it saw."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from keepwall.content.secrets import SecretMatch, find_secrets
+from keepwall.discover.catalogue import Catalogue, Library
+from keepwall.discover.limits import Limits
+from keepwall.vocabulary.asset import Asset, AssetKind, Location, Relation, RelationKind
+from keepwall.vocabulary.json_value import JsonValue
+from keepwall.vocabulary.scan import Observation
+from keepwall.vocabulary.surface import Surface
+
+_SECRET_NAME = re.compile(
+    r"(?i)(?:^|[_.-])(?:api[_-]?key|apikey|secret|token|passw(?:or)?d|passwd|credentials?|access[_-]?key"
+    r"|private[_-]?key|auth)(?:$|[_.-])|(?:password|secret|token|api_?key)$"
+)
+_URL_CREDENTIALS = re.compile(r"(://[^/\s:@]{0,100}:)[^/\s@]{1,200}(@)")
+_ASSIGNED = re.compile(r"(?i)((?:token|password|passwd|secret|api[_-]?key)[\w.-]{0,20}=)([^\s&;]+)")
+HIDDEN = "***"
+
+
+@dataclass(frozen=True, slots=True)
+class TreeContext:
+    """What the sources know about the tree: its project, who owns what, limits and data."""
+
+    project: Asset
+    catalogue: Catalogue
+    limits: Limits
+    owners: Callable[[str], str]
+
+
+@dataclass(slots=True)
+class FileView:
+    """A file with its content, read once; `path` is relative to the tree, in POSIX form."""
+
+    path: str
+    data: bytes
+    _text: str | None = None
+    _secrets: list[SecretMatch] | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        """The base name, in lower case."""
+        return posixpath.basename(self.path).lower()
+
+    @property
+    def text(self) -> str:
+        """The content as text; bytes that are not UTF-8 are replaced."""
+        if self._text is None:
+            self._text = self.data.decode("utf-8-sig", "replace")
+        return self._text
+
+    @property
+    def secrets(self) -> list[SecretMatch]:
+        """The credentials in the content."""
+        if self._secrets is None:
+            self._secrets = find_secrets(self.text)
+        return self._secrets
+
+    def at(self, line: int = 0) -> tuple[Location, ...]:
+        """Return the place on `line` of this file."""
+        return (Location(self.path, line),)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A kind of file: `wants` decides by the path alone, `observe` yields what is in it.
+
+    `observe` may raise `FormatError`; the file is then named as unread.
+    """
+
+    name: str
+    wants: Callable[[str, TreeContext], bool]
+    observe: Callable[[FileView, TreeContext], Iterator[Observation]]
+
+
+def asset(  # noqa: PLR0913 - the fields of an asset
+    context: TreeContext,
+    kind: AssetKind,
+    key: str,
+    name: str,
+    surface: Surface,
+    place: tuple[Location, ...],
+    attributes: Mapping[str, str] | None = None,
+) -> Asset:
+    """Return an asset with the owner that the tree names for its place."""
+    owner = context.owners(place[0].path) if place else ""
+    return Asset(kind, key, name, surface, place, owner, attributes=attributes or {})
+
+
+def library_asset(
+    context: TreeContext, library: Library, place: tuple[Location, ...], version: str = ""
+) -> Asset:
+    """Return the asset of a library."""
+    return Asset(
+        AssetKind.LIBRARY,
+        library.purl,
+        library.name,
+        library.surface,
+        place,
+        attributes={"version": version} if version else {},
+    )
+
+
+def uses(source: Asset, target: Asset) -> Relation:
+    """Return the relation that `source` uses `target`."""
+    return Relation(source.id, RelationKind.USES, target.id)
+
+
+def is_secret_name(name: str) -> bool:
+    """Return whether a variable, setting or argument of this name holds a credential."""
+    return _SECRET_NAME.search(name) is not None
+
+
+def without_secrets(text: str) -> str:
+    """Return `text` with credentials replaced: known ones, ``token=…`` and those of URLs."""
+    for match in reversed(find_secrets(text)):
+        text = f"{text[: match.start]}{HIDDEN}{text[match.end :]}"
+    text = _URL_CREDENTIALS.sub(rf"\1{HIDDEN}\2", text)
+    return _ASSIGNED.sub(_hidden_assignment, text)
+
+
+def _hidden_assignment(match: re.Match[str]) -> str:
+    value = match[2].strip("\"'")
+    reference = (
+        not value or value.startswith(("$", "{")) or value.lower() in ("true", "false", "none")
+    )
+    return match[0] if reference else f"{match[1]}{HIDDEN}"
+
+
+def words_without_secrets(words: tuple[str, ...] | list[str]) -> list[str]:
+    """Return the words of a command line with the values of credentials hidden."""
+    shown: list[str] = []
+    hide = False
+    for word in words[:200]:
+        option = word.startswith("-") and "=" not in word
+        if hide and not option and word and not word.startswith("$"):
+            shown.append(HIDDEN)
+        else:
+            shown.append(without_secrets(word[:4_000]))
+        hide = option and is_secret_name(word.lstrip("-"))
+    return shown
+
+
+def environment_without_secrets(variables: Mapping[str, str | None]) -> dict[str, JsonValue]:
+    """Return names with their values; None where a value is a credential or comes from elsewhere."""
+    return {
+        name: None
+        if value is None or (value and is_secret_name(name)) or find_secrets(f'{name}="{value}"')
+        else without_secrets(value[:2_000])
+        for name, value in list(variables.items())[:500]
+    }
+
+
+def hidden_value(name: str, value: JsonValue) -> JsonValue:
+    """Return a literal as it may be shown: texts of secret names are hidden, unless empty."""
+    if isinstance(value, str):
+        if value and is_secret_name(name):
+            return HIDDEN
+        return without_secrets(value)
+    if isinstance(value, list):
+        return [hidden_value(name, each) for each in value]
+    if isinstance(value, dict):
+        return {key: hidden_value(key, each) for key, each in value.items()}
+    return value
+
+
+def moved(view: FileView, data: bytes) -> FileView:
+    """Return a view on other bytes of the same file."""
+    return replace(view, data=data, _text=None, _secrets=None)

@@ -1,0 +1,161 @@
+"""Discover the AI in a tree of files: one pass, every file read once, nothing run."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from keepwall.discover.catalogue import catalogue
+from keepwall.discover.dockerfiles import DOCKERFILES
+from keepwall.discover.gathering import Gathering
+from keepwall.discover.limits import Limits
+from keepwall.discover.manifests import MANIFESTS
+from keepwall.discover.mcp_clients import MCP_CLIENTS
+from keepwall.discover.model_files import may_be_model, observe_model
+from keepwall.discover.notebook_settings import NOTEBOOK_SETTINGS
+from keepwall.discover.notebooks import NOTEBOOKS
+from keepwall.discover.project import CODEOWNERS, ProjectNotes, read_codeowners
+from keepwall.discover.prompts import PROMPTS
+from keepwall.discover.python_code import PYTHON_CODE
+from keepwall.discover.reading import OpenFile, UnreadableError, opened, shown_path
+from keepwall.discover.secret_facts import SECRETS
+from keepwall.discover.shell_scripts import SHELL_SCRIPTS
+from keepwall.discover.source import FileView, Source, TreeContext
+from keepwall.discover.walk import Entry, Walk
+from keepwall.discover.yaml_files import YAML_FILES
+from keepwall.vocabulary.asset import Asset, AssetKind, Location
+from keepwall.vocabulary.errors import ConfigError, FormatError
+from keepwall.vocabulary.fact import Unread
+from keepwall.vocabulary.scan import Inventory
+from keepwall.vocabulary.surface import Surface
+
+Progress = Callable[[int, str], None]
+"""Called with the number of files looked at and the path of the present one."""
+
+SOURCES: tuple[Source, ...] = (
+    PYTHON_CODE,
+    NOTEBOOKS,
+    NOTEBOOK_SETTINGS,
+    MANIFESTS,
+    DOCKERFILES,
+    YAML_FILES,
+    MCP_CLIENTS,
+    SHELL_SCRIPTS,
+    PROMPTS,
+    SECRETS,
+)
+
+_log = logging.getLogger(__name__)
+
+
+def discover_tree(
+    root: Path,
+    limits: Limits = Limits(),
+    progress: Progress | None = None,  # noqa: B008 - frozen
+) -> Inventory:
+    """Return the AI that the files below `root` show.
+
+    A file that cannot be read, is too large or is not what it claims becomes `unread`; links are
+    not followed and no ignore file in the tree is honoured.
+
+    Raises:
+        ConfigError: `root` is not a directory.
+    """
+    if not root.is_dir():
+        raise ConfigError(
+            f"{shown_path(str(root))} is not a directory", hint="name a directory to scan"
+        )
+    started = time.monotonic()
+    scan = _TreeScan(_context(root, limits), limits, Gathering(), progress)
+    walk = Walk(root, limits, frozenset(catalogue().files["skipped_directories"]))
+    scan.gathering.add([scan.context.project])
+    for each in walk.entries():
+        if isinstance(each, Unread):
+            scan.gathering.add([each])
+        else:
+            scan.read(each, walk.files)
+    scan.gathering.add([scan.notes.fact(scan.context.project)])
+    _log.info(
+        "looked at %d files, %d bytes, in %.2f s; %d directories skipped",
+        walk.files,
+        scan.size,
+        time.monotonic() - started,
+        walk.skipped,
+    )
+    return scan.gathering.inventory(files=walk.files, size=scan.size)
+
+
+def _context(root: Path, limits: Limits) -> TreeContext:
+    name = shown_path(root.resolve().name) or "root"
+    owners = _owners(root)
+    project = Asset(AssetKind.PROJECT, name, name, Surface.PIPELINE, (Location("."),), owners(""))
+    return TreeContext(project, catalogue(), limits, owners)
+
+
+def _owners(root: Path) -> Callable[[str], str]:
+    for place in CODEOWNERS:
+        try:
+            with opened(str(root / place)) as file:
+                return read_codeowners(file.read_at(0, 1 << 20).decode("utf-8", "replace"))
+        except (UnreadableError, FormatError):
+            continue
+    return lambda _path: ""
+
+
+@dataclass(slots=True)
+class _TreeScan:
+    """One pass over a tree."""
+
+    context: TreeContext
+    limits: Limits
+    gathering: Gathering
+    progress: Progress | None
+    notes: ProjectNotes = field(default_factory=ProjectNotes)
+    size: int = 0
+
+    def read(self, entry: Entry, count: int) -> None:
+        """Hand one file to the sources that want it."""
+        path = shown_path(entry.path)
+        if self.progress is not None:
+            self.progress(count, path)
+        sources = [each for each in SOURCES if each.wants(path, self.context)]
+        notes = self.notes.wants(path)
+        if not sources and not notes and not may_be_model(path, self.context):
+            return
+        try:
+            with opened(entry.name, entry.directory) as file:
+                self._observe(path, file, sources, notes=notes)
+        except (UnreadableError, FormatError) as error:
+            self.gathering.add([Unread(path, str(error))])
+
+    def _observe(self, path: str, file: OpenFile, sources: list[Source], *, notes: bool) -> None:
+        if not sources and not notes:
+            is_model, seen = observe_model(path, file, self.context)
+            self.gathering.add(seen)
+            if not is_model and file.size > self.limits.bytes_per_file:
+                self._refuse(path, file.size)
+            return
+        if file.size > self.limits.bytes_per_file:
+            self._refuse(path, file.size)
+            return
+        if self.size + file.size > self.limits.total_bytes:
+            self.gathering.add(
+                [Unread(path, f"over the {self.limits.total_bytes} bytes that are read in all")]
+            )
+            return
+        view = FileView(path, file.read_at(0, file.size))
+        self.size += len(view.data)
+        if notes:
+            self.notes.note(path, view.data)
+        for source in sources:
+            try:
+                self.gathering.add(source.observe(view, self.context))
+            except FormatError as error:
+                self.gathering.add([Unread(path, error.message)])
+
+    def _refuse(self, path: str, size: int) -> None:
+        limit = self.limits.bytes_per_file
+        self.gathering.add([Unread(path, f"{size} bytes, more than the {limit} that are read")])
