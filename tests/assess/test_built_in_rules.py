@@ -39,10 +39,21 @@ def test_every_rule_is_mapped_and_reads_well():
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_hostile_values_do_not_stall_a_rule(rule: Rule):
     started = time.process_time()
-    for unit in ("a", "curl ", "${{github.event.issue", "--host ", "ignore all ", " ", "/", "\\", "."):
+    for unit in (
+        "a",
+        "curl ",
+        "${{github.event.issue",
+        "--host ",
+        "ignore all ",
+        " ",
+        "/",
+        "\\",
+        ".",
+    ):
         text = unit * (MAX_SUBJECT // len(unit))
         value = dict.fromkeys(
-            ("function", "argv", "value", "run", "description", "ports", "image", "name", "url"), text
+            ("function", "argv", "value", "run", "description", "ports", "image", "name", "url"),
+            text,
         )
         for clause in rule.match:
             if clause.fact:

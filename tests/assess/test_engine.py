@@ -92,6 +92,15 @@ def test_an_exception_excuses_only_what_it_shares(same: str):
     assert [each.location.path for each in assess(inventory(*facts), rules)] == ["bare"]
 
 
+def test_a_demanded_fact_must_be_nearby():
+    rules = book(
+        "{fact: dockerfile.instruction, where: {instruction: CMD}, "
+        "with: [{fact: dockerfile.instruction, same: path, where: {instruction: RUN}}]}"
+    )
+    facts = (instruction("RUN", 2, "a"), instruction("CMD", 3, "a"), instruction("CMD", 3, "b"))
+    assert [each.location.path for each in assess(inventory(*facts), rules)] == ["a"]
+
+
 def test_assets_are_judged_by_their_fields_and_exceptions():
     rules = book(
         "{asset: {kind: endpoint, where: {owner: '', attributes.tls: 'no'}}, "

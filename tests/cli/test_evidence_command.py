@@ -88,6 +88,8 @@ def test_a_revoked_ledger_key_no_longer_proves_anything_here(state, tmp_path):
     done = keepwall(state, "verify", bundle)
     assert done.returncode == 1
     assert "revoked" in done.stdout
+    assert keepwall(state, "export", "-o", bundle).returncode == 0
+    assert keepwall(state, "verify", bundle).returncode == 0
 
 
 def test_the_bundle_goes_to_standard_output_alone(state, tmp_path):

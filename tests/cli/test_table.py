@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from keepwall.cli.table import Cell, fitted, render_table
+from keepwall.cli.table import Cell, fitted, fitted_tail, render_table
 
 ROWS = [("high", "app/agent.py:17", "an agent runs a shell"), ("low", "日本語/メモ.py", "wide")]
 _STYLE = re.compile(r"\x1b\[[\d;]*m")
@@ -56,3 +56,16 @@ def test_colour_only_where_wanted_and_never_from_the_text() -> None:
 @given(st.text(st.characters(exclude_categories=["C", "Z", "M"]), max_size=20), st.integers(1, 12))
 def test_fitted_is_exact(text: str, width: int) -> None:
     assert cell_len(fitted(text, width)) == width
+
+
+def test_a_path_keeps_its_end() -> None:
+    rows = [(Cell("notebooks/deep/first-look.ipynb:18", tail=True), "x")]
+    shown = render_table(("where", "what"), rows, width=24, shrink=((0, 8),))
+    assert shown.splitlines()[1] == "…rst-look.ipynb:18  x"
+
+
+@given(st.text(st.characters(exclude_categories=["C", "Z", "M"]), max_size=20), st.integers(1, 12))
+def test_fitted_tail_is_never_too_wide(text: str, width: int) -> None:
+    shown = fitted_tail(text, width)
+    assert cell_len(shown) <= width
+    assert text.endswith(shown.removeprefix("…"))

@@ -102,7 +102,7 @@ async def test_consumers_of_one_name_share(bus: Bus):
                 await asyncio.sleep(0.001)
 
     workers = [asyncio.create_task(work(mine)) for mine in got]
-    await until(lambda: not (sum(map(len, got)) < 40))
+    await until(lambda: sum(map(len, got)) >= 40)
     for worker in workers:
         worker.cancel()
     await asyncio.gather(*workers, return_exceptions=True)

@@ -64,7 +64,11 @@ def port_of(server: NatsServer) -> int:
 async def kill(server: NatsServer) -> None:
     """Kill the server as a power cut would, as far as a process can be."""
     os.kill(server.pid, signal.SIGKILL)
-    await until(lambda: not (server.running))
+    await until(lambda: not server.running)
+
+
+def ended(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 @pytest.mark.parametrize("who", [None, "stranger"])
@@ -144,7 +148,7 @@ async def test_a_bad_certificate_is_said(made: Certificates, tmp_path: Path):
         await start(made, tmp_path / "bus")
 
 
-async def test_no_binary_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+async def test_no_binary_is_said(monkeypatch: pytest.MonkeyPatch):
     assert find_binary().name == "nats-server"
     monkeypatch.setattr(server_module.shutil, "which", lambda *_, **__: None)
     with pytest.raises(ConfigError, match="no nats-server"):
@@ -171,7 +175,7 @@ async def test_the_server_dies_with_its_parent(made: Certificates, tmp_path: Pat
         child = psutil.Process(int(parent.stdout.readline()))
         assert child.is_running()
         parent.kill()
-    await until(lambda: not (child.is_running() and child.status() != psutil.STATUS_ZOMBIE))
+    await until(lambda: ended(child))
     # And the directory is free again.
     await (await start(made, tmp_path / "bus")).stop()
 
@@ -201,14 +205,14 @@ async def test_after_kill_no_acknowledged_message_is_lost_and_none_comes_twice(
     running = server
     try:
         for share in (0.25, 0.6):
-            await until(lambda: not (len(stored) < total * share))
+            await until(lambda share=share: len(stored) >= total * share)
             await kill(running)
             before = len(stored)
             running = await start(made, tmp_path / "bus", port)
             assert before < total
         async with asyncio.timeout(60):
             await publisher
-            await until(lambda: not (len(set(arrived)) < total))
+            await until(lambda: len(set(arrived)) >= total)
         await asyncio.sleep(0.5)
     finally:
         consumer.cancel()
@@ -244,17 +248,17 @@ async def test_a_watch_goes_on_after_a_restart_and_repeats_nothing(
     async def watch() -> None:
         async with aclosing(bus.watch("revocations")) as entries:
             async for entry in entries:
-                seen.append(entry and (entry.key, entry.value))
+                seen.append(entry and (entry.key, entry.value))  # noqa: PERF401 - seen while it grows
 
     watcher = asyncio.create_task(watch())
-    await until(lambda: not (None not in seen))
+    await until(lambda: None in seen)
     await kill(server)
     again = await start(made, tmp_path / "bus", port_of(server))
     try:
         await bus.put("revocations", "b", b"2")
-        await until(lambda: not (len(seen) < 3))
+        await until(lambda: len(seen) >= 3)
         await bus.put("revocations", "c", b"3")
-        await until(lambda: not (len(seen) < 4))
+        await until(lambda: len(seen) >= 4)
     finally:
         watcher.cancel()
         await asyncio.gather(watcher, return_exceptions=True)
@@ -312,9 +316,13 @@ async def test_no_client_can_empty_a_stream(bus: NatsBus):
 
 async def test_a_full_bucket_refuses_and_keeps_what_it_has(bus: NatsBus):
     await bus.ensure_topology(total_bytes=16 * 1024 * 1024)
-    with pytest.raises(ConnectError, match="refuses") as caught:
+
+    async def fill() -> None:
         for number in range(10):
             await bus.put("revocations", f"k{number}", b"x" * 250_000)
+
+    with pytest.raises(ConnectError, match="refuses") as caught:
+        await fill()
     assert "full" in caught.value.hint
     entry = await bus.get("revocations", "k0")
     assert entry is not None

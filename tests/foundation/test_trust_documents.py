@@ -132,6 +132,7 @@ def test_rotation_keeps_old_documents_until_revocation(trust):
     assert verifier.verify(after, payload_type=KIND, role="control", at=START) == b"after"
     trust.revoke(new.key_id)
     assert trust.verifier().revocation_sequence == 2
+    assert trust.signer("control").public not in (old.public, new.public)
 
 
 def test_revocations_of_another_root_are_refused(trust, tmp_path, clock):

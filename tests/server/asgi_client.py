@@ -40,6 +40,7 @@ class Client:
     address: str = "127.0.0.1"
     bearer: str = ""
     cookies: dict[str, str] = field(default_factory=dict)
+    last: Answer | None = None
 
     async def get(self, path: str, **headers: str) -> Answer:
         return await self.send("GET", path, headers)
@@ -69,11 +70,15 @@ class Client:
         async def send(message: dict[str, Any]) -> None:
             messages.append(message)
 
-        await self.app(scope, receive, send)
-        start = messages[0]
-        got = [(key.decode(), value.decode("latin-1")) for key, value in start["headers"]]
-        self._keep_cookies(got)
-        return Answer(start["status"], got, b"".join(each.get("body", b"") for each in messages[1:]))
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            start, *rest = messages
+            got = [(key.decode(), value.decode("latin-1")) for key, value in start["headers"]]
+            self._keep_cookies(got)
+            body = b"".join(each.get("body", b"") for each in rest)
+            self.last = Answer(start["status"], got, body)
+        return self.last
 
     @asynccontextmanager
     async def stream(self, path: str, **headers: str) -> AsyncIterator[Stream]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from keepwall.assess.message import evidence, render
 from keepwall.rulebook.book import Rulebook
-from keepwall.rulebook.match import Clause, Scope, Unless, asset_fields
+from keepwall.rulebook.match import Clause, Nearby, Scope, asset_fields
 from keepwall.rulebook.rule import Rule
 from keepwall.vocabulary.asset import Asset, Location
 from keepwall.vocabulary.fact import Fact
@@ -68,12 +68,12 @@ def _findings(rule: Rule, index: _Index) -> Iterator[Finding]:
 def _hits(rule: Rule, clause: Clause, index: _Index) -> Iterator[_Hit]:
     if clause.fact:
         for fact in index.facts.get(clause.fact, ()):
-            if clause.holds_for_fact(fact) and not index.excused(clause, fact.asset, fact.path):
+            if clause.holds_for_fact(fact) and index.fits(clause, fact.asset, fact.path):
                 yield _hit(rule, fact.value, fact.asset, Location(fact.path, fact.line))
         return
     for asset in index.assets:
         location = min(asset.locations, default=Location(""))
-        if clause.holds_for_asset(asset) and not index.excused(clause, asset.id, location.path):
+        if clause.holds_for_asset(asset) and index.fits(clause, asset.id, location.path):
             yield _hit(rule, asset_fields(asset), asset.id, location)
 
 
@@ -83,7 +83,7 @@ def _hit(rule: Rule, value: Mapping[str, JsonValue], asset: str, location: Locat
 
 @dataclass(frozen=True, slots=True)
 class _Index:
-    """An inventory arranged for lookup; what an exception found is remembered per scope."""
+    """An inventory arranged for lookup; what is nearby is remembered per scope."""
 
     assets: tuple[Asset, ...]
     facts: Mapping[str, list[Fact]]
@@ -100,17 +100,18 @@ class _Index:
             near[fact.kind, Scope.PATH, fact.path].append(fact)
         return cls(inventory.assets, facts, near)
 
-    def excused(self, clause: Clause, asset: str, path: str) -> bool:
-        """Return whether another fact of the same asset or path excuses a match."""
-        return any(
-            self._holds(each, asset if each.same is Scope.ASSET else path) for each in clause.unless
+    def fits(self, clause: Clause, asset: str, path: str) -> bool:
+        """Return whether what `clause` demands nearby is there, and nothing that excuses."""
+        scopes = {Scope.ASSET: asset, Scope.PATH: path}
+        return all(self._there(each, scopes[each.same]) for each in clause.demanded) and not any(
+            self._there(each, scopes[each.same]) for each in clause.unless
         )
 
-    def _holds(self, unless: Unless, scope: str) -> bool:
-        key = (id(unless), scope)
+    def _there(self, nearby: Nearby, scope: str) -> bool:
+        key = (id(nearby), scope)
         if key not in self.answers:
             self.answers[key] = any(
-                unless.where.holds(fact.value)
-                for fact in self.near.get((unless.fact, unless.same, scope), ())
+                nearby.where.holds(fact.value)
+                for fact in self.near.get((nearby.fact, nearby.same, scope), ())
             )
         return self.answers[key]

@@ -50,7 +50,8 @@ def list_(*, about: str, last: int, format_: str, output: Path | None) -> None:
         ((index, each) for index, each in read_evidence(_ledger()) if concerns(each, about)), last
     )
     text = _list_json(found) if format_ == "json" else _list_table(found)
-    emit(f"{text}\n".encode(), output)
+    if found or format_ == "json" or output:
+        emit(f"{text}\n".encode(), output)
     if not found:
         note(f"there is no evidence about {about}" if about else "there is no evidence yet")
 
@@ -111,7 +112,7 @@ command = evidence
 
 def _ledger() -> LedgerLog:
     from keepwall.foundation.ledger.log import LedgerLog
-    from keepwall.foundation.trust.trust import installed_revocations, installed_root
+    from keepwall.foundation.trust.trust import installed_root
     from keepwall.foundation.trust.verify import Verifier
 
     state = StateDirectory.default()
@@ -120,8 +121,8 @@ def _ledger() -> LedgerLog:
             f"there is no installation in {state.root}",
             hint="keepwall up makes one; KEEPWALL_STATE names another place",
         )
-    verifier = Verifier(root, revocations=installed_revocations(state.trust))
-    return LedgerLog(state.ledger / WRITER, verifier)
+    # without the revoked keys: after a theft the log must still open, and say what it holds
+    return LedgerLog(state.ledger / WRITER, Verifier(root))
 
 
 def _fingerprint(text: str) -> bytes:
@@ -164,7 +165,7 @@ def _list_table(found: Iterable[tuple[int, Recorded]]) -> str:
         rows,
         width=width(),
         color=color_wanted(),
-        shrink=(4, 3, 2),
+        shrink=((4, 16), (3, 12), (2, 12)),
     )
 
 

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 
-from keepwall.cli.table import BOLD, DIM, GREEN, RED, SEVERITY_STYLE, Cell, render_table, styled
+from keepwall.cli.table import (
+    BOLD,
+    DIM,
+    GREEN,
+    RED,
+    SEVERITY_STYLE,
+    Cell,
+    fitted_tail,
+    render_table,
+    styled,
+)
+from keepwall.formats.plain_text import visible
 from keepwall.vocabulary.errors import ExitCode
 from keepwall.vocabulary.finding import Finding
 from keepwall.vocabulary.scan import ScanResult
@@ -23,7 +34,7 @@ def report(
     findings = sorted(
         (each for each in result.findings if each.fingerprint not in known), key=_importance
     )
-    parts = [_headline(result, color=color)]
+    parts = [_headline(result, width=width, color=color)]
     if findings:
         parts.append(_findings(findings[:FIRST_SCREEN], width=width, color=color))
         if (more := len(findings) - FIRST_SCREEN) > 0:
@@ -45,7 +56,7 @@ def _plural(count: int, word: str, words: str = "") -> str:
     return f"{count:,} {word if count == 1 else words or word + 's'}"
 
 
-def _headline(result: ScanResult, *, color: bool) -> str:
+def _headline(result: ScanResult, *, width: int, color: bool) -> str:
     scan = result.scan
     seconds = (scan.finished_at - scan.started_at).total_seconds()
     facts = ", ".join(
@@ -56,7 +67,8 @@ def _headline(result: ScanResult, *, color: bool) -> str:
             f"{seconds:.1f} s",
         )
     )
-    return f"{styled(scan.target, BOLD, color=color)}: {facts}"
+    target = fitted_tail(visible(scan.target), max(width - len(facts) - 2, 8))
+    return f"{styled(target, BOLD, color=color)}: {facts}"
 
 
 def _findings(findings: list[Finding], *, width: int, color: bool) -> str:
@@ -64,7 +76,7 @@ def _findings(findings: list[Finding], *, width: int, color: bool) -> str:
         (
             Cell(each.severity, SEVERITY_STYLE[each.severity]),
             Cell(each.rule, DIM),
-            str(each.location),
+            Cell(str(each.location), tail=True),
             each.message or each.title,
         )
         for each in findings
@@ -99,7 +111,9 @@ def _left_out(result: ScanResult, verdict: Verdict, *, width: int, color: bool) 
     parts = []
     if result.unread:
         lines = [styled(f"Not read: {_plural(len(result.unread), 'part')}", RED, color=color)]
-        rows = [("", each.path, each.reason) for each in result.unread[:UNREAD_SHOWN]]
+        rows = [
+            ("", Cell(each.path, tail=True), each.reason) for each in result.unread[:UNREAD_SHOWN]
+        ]
         lines += render_table(
             ("", "", ""), rows, width=width, shrink=((2, 24), (1, 16))
         ).splitlines()[1:]

@@ -66,7 +66,7 @@ def list_rules(paths: tuple[Path, ...], shape: str) -> int:
         for rule in book.rules
     ]
     headers = ("Rule", "Surface", "Severity", "Title")
-    table = render_table(headers, rows, width=width(), color=color_wanted(), shrink=(3,))
+    table = render_table(headers, rows, width=width(), color=color_wanted(), shrink=((3, 8),))
     emit(f"{table}\n".encode())
     return ExitCode.CLEAN
 

@@ -11,7 +11,7 @@ from keepwall.cli.output import color_wanted, emit, note, progress, width
 from keepwall.foundation.clock import SystemClock
 from keepwall.foundation.config import CHOICES, Config, load_config
 from keepwall.foundation.state import StateDirectory
-from keepwall.vocabulary.errors import ConfigError, ExitCode
+from keepwall.vocabulary.errors import ConfigError, ExitCode, FormatError
 from keepwall.vocabulary.scan import ScanResult
 from keepwall.workflows.verdict import Verdict, judge
 
@@ -93,7 +93,11 @@ def _baseline(path: Path) -> frozenset[str]:
         ) from error
     if len(data) > MAX_BASELINE_BYTES:
         raise ConfigError(f"the baseline {path} is larger than 256 MiB")
-    return frozenset(each.fingerprint for each in decode_scan(data).findings)
+    try:
+        former = decode_scan(data)
+    except FormatError as error:
+        raise ConfigError(error.message, place=str(path), hint=error.hint) from error
+    return frozenset(each.fingerprint for each in former.findings)
 
 
 def _record(results: list[ScanResult], config: Config) -> None:

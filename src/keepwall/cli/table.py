@@ -23,10 +23,14 @@ GAP = "  "
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What stands in one cell; `style` is an SGR parameter such as ``1;31``."""
+    """What stands in one cell; `style` is an SGR parameter such as ``1;31``.
+
+    Where it must be cut, a cell with `tail` keeps its end, as a path with a line number wants.
+    """
 
     text: str
     style: str = ""
+    tail: bool = False
 
 
 def styled(text: str, style: str, *, color: bool) -> str:
@@ -42,6 +46,16 @@ def fitted(text: str, width: int) -> str:
         return text + " " * (width - length)
     kept = chop_cells(text, width - 1)[0] if width > 1 else ""
     return kept + "…" + " " * (width - 1 - cell_len(kept))
+
+
+def fitted_tail(text: str, width: int) -> str:
+    """Return the end of `text` in at most `width` terminal cells, marked if it was cut."""
+    if cell_len(text) <= width:
+        return text
+    start = max(len(text) - width, 0)
+    while start < len(text) and cell_len(text[start:]) > width - 1:
+        start += 1
+    return "…" + text[start:]
 
 
 def render_table(
@@ -85,7 +99,8 @@ def _line(
     for number, (cell, text, width) in enumerate(zip(cells, texts, widths, strict=True)):
         if room <= 0:
             break
-        shown = fitted(text, min(width, room))
+        fit = min(width, room)
+        shown = fitted(fitted_tail(text, fit) if cell.tail else text, fit)
         room -= min(width, room) + len(GAP)
         if number == len(cells) - 1:
             shown = shown.rstrip()

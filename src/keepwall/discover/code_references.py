@@ -34,6 +34,8 @@ def model_reference(
         provider = "local"
     elif provider == _AUTO:
         provider, name = _by_name(name, context.catalogue)
+    elif provider == "huggingface" and "/" not in name:
+        provider = _by_name(name, context.catalogue)[0] or provider
     revision = call.arguments.get("revision") or call.arguments.get("code_revision") or ""
     revision = revision if isinstance(revision, str) else ""
     pinned = bool(_COMMIT.match(revision) or _DATED.search(name))

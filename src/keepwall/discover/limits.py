@@ -16,7 +16,7 @@ class Limits:
     files: int = 200_000
     bytes_per_file: int = 16 << 20
     source_bytes: int = 1 << 20
-    secret_bytes: int = 4 << 20
+    secret_bytes: int = 16 << 20
     total_bytes: int = 4 << 30
     digest_bytes: int = 512 << 20
     depth: int = 60

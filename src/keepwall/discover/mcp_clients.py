@@ -75,6 +75,7 @@ def observe_server(
         view.at(server.line),
         {"transport": server.transport, **({"package": server.package} if server.package else {})},
     )
+    view.holders.append((server.line, found))
     yield found
     yield Relation(holder.id, RelationKind.USES, found.id)
     value: dict[str, JsonValue] = {

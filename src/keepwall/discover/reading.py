@@ -47,6 +47,22 @@ class OpenFile:
         except (OSError, OverflowError) as error:
             raise FormatError(f"cannot be read: {error}") from error
 
+    def stream(self, limit: int) -> bytes:
+        """Return up to `limit` bytes of a file whose size is not known before, as those of /proc.
+
+        Raises:
+            FormatError: the file cannot be read.
+        """
+        pieces: list[bytes] = []
+        total = 0
+        try:
+            while total < limit and (piece := os.read(self.descriptor, min(_CHUNK, limit - total))):
+                pieces.append(piece)
+                total += len(piece)
+        except OSError as error:
+            raise FormatError(f"cannot be read: {error.strerror}") from error
+        return b"".join(pieces)
+
     def digest(self, limit: int) -> tuple[str, bool]:
         """Return a key for the content, and whether it covers all of it.
 

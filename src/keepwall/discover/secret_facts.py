@@ -10,7 +10,6 @@ from keepwall.discover.source import FileView, Source, TreeContext
 from keepwall.vocabulary.asset import Asset, AssetKind
 from keepwall.vocabulary.fact import Fact, Unread
 from keepwall.vocabulary.scan import Observation
-from keepwall.vocabulary.surface import Surface
 
 _CODE = (
     ".py",
@@ -45,17 +44,13 @@ def observe_secrets(
             AssetKind.SECRET,
             f"{match.detector}/{match.digest}",
             f"{match.detector} {match.masked}",
-            _surface(holder),
+            holder.surface,
             view.at(at),
             holder.owner,
             attributes={"detector": match.detector},
         )
         value = {"detector": match.detector, "where": where, "masked": match.masked}
         yield Fact("secret.present", holder.id, value, view.path, at)
-
-
-def _surface(holder: Asset) -> Surface:
-    return holder.surface
 
 
 def _wants(path: str, context: TreeContext) -> bool:
@@ -79,7 +74,9 @@ def _observe(view: FileView, context: TreeContext) -> Iterator[Observation]:
         where = "environment"
     else:
         where = "source" if view.name.endswith(_CODE) else "configuration"
-    yield from observe_secrets(view.secrets, where, view, context.project)
+    for match in view.secrets:
+        holder = view.holder(match.line, context.project)
+        yield from observe_secrets([match], where, view, holder)
 
 
 SECRETS = Source("secrets", _wants, _observe)

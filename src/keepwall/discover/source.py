@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from keepwall.content.secrets import SecretMatch, find_secrets
 from keepwall.discover.catalogue import Catalogue, Library
@@ -40,6 +40,8 @@ class FileView:
 
     path: str
     data: bytes
+    holders: list[tuple[int, Asset]] = field(default_factory=list)
+    """Assets that hold what stands from a line on; a credential belongs to the nearest above it."""
     _text: str | None = None
     _secrets: list[SecretMatch] | None = field(default=None, repr=False)
 
@@ -61,6 +63,11 @@ class FileView:
         if self._secrets is None:
             self._secrets = find_secrets(self.text)
         return self._secrets
+
+    def holder(self, line: int, otherwise: Asset) -> Asset:
+        """Return the asset that what stands on `line` belongs to."""
+        above = [(start, each.id, each) for start, each in self.holders if start <= line]
+        return max(above)[2] if above else otherwise
 
     def at(self, line: int = 0) -> tuple[Location, ...]:
         """Return the place on `line` of this file."""
@@ -168,8 +175,3 @@ def hidden_value(name: str, value: JsonValue) -> JsonValue:
     if isinstance(value, dict):
         return {key: hidden_value(key, each) for key, each in value.items()}
     return value
-
-
-def moved(view: FileView, data: bytes) -> FileView:
-    """Return a view on other bytes of the same file."""
-    return replace(view, data=data, _text=None, _secrets=None)

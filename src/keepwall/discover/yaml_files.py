@@ -58,12 +58,13 @@ def _documents(view: FileView, context: TreeContext) -> list[YamlValue]:
 def _compose(
     documents: list[YamlValue], view: FileView, context: TreeContext
 ) -> Iterator[Observation]:
+    folder = view.path.rpartition("/")[0]
     for service in read_compose(documents):
         container = service.container
         workload = asset(
             context,
             AssetKind.WORKLOAD,
-            f"{context.project.name}/{service.name}",
+            "/".join(filter(None, (context.project.name, folder, service.name))),
             service.name,
             surface_of(
                 container.command,
@@ -116,6 +117,7 @@ def _workflow(
         view.at(),
         {"provider": "github-actions"},
     )
+    view.holders.append((0, pipeline))
     yield pipeline
     yield Relation(context.project.id, RelationKind.USES, pipeline.id)
     value: dict[str, JsonValue] = {

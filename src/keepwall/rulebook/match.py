@@ -1,4 +1,4 @@
-"""What a rule looks for: clauses over facts and assets, with `where` blocks and exceptions."""
+"""What a rule looks for: clauses over facts and assets, with `where` blocks and nearby facts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _GROUPS: Mapping[str, Callable[[Iterable[bool]], bool]] = {
     "none": lambda results: not any(results),
 }
 _ASSET_FIELDS = frozenset({"key", "name", "surface", "owner", "zone", "attributes"})
-_CLAUSE_KEYS = frozenset({"fact", "asset_kind", "asset", "where", "unless"})
+_CLAUSE_KEYS = frozenset({"fact", "asset_kind", "asset", "where", "with", "unless"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +37,15 @@ class Where:
 
 
 class Scope(StrEnum):
-    """What an exception shares with the fact that it excuses."""
+    """What a nearby fact shares with the one that matched."""
 
     ASSET = "asset"
     PATH = "path"
 
 
 @dataclass(frozen=True, slots=True)
-class Unless:
-    """An exception: another fact of the same asset or path that excuses the match."""
+class Nearby:
+    """Another fact of the same asset or path, which `with` demands and `unless` excuses by."""
 
     fact: str
     where: Where
@@ -59,15 +59,16 @@ class Clause:
     fact: str
     asset_kinds: frozenset[str]
     where: Where
-    unless: tuple[Unless, ...] = ()
+    demanded: tuple[Nearby, ...] = ()
+    unless: tuple[Nearby, ...] = ()
 
     def holds_for_fact(self, fact: Fact) -> bool:
-        """Return whether `fact` (of the right kind) matches, exceptions apart."""
+        """Return whether `fact` (of the right kind) matches, nearby facts apart."""
         kind = fact.asset.partition(":")[0]
         return (not self.asset_kinds or kind in self.asset_kinds) and self.where.holds(fact.value)
 
     def holds_for_asset(self, asset: Asset) -> bool:
-        """Return whether `asset` matches, exceptions apart."""
+        """Return whether `asset` matches, nearby facts apart."""
         return asset.kind in self.asset_kinds and self.where.holds(asset_fields(asset))
 
 
@@ -121,21 +122,24 @@ def _clause(node: Marked) -> Clause:
     entries = node.mapping()
     if ("fact" in entries) is ("asset" in entries):
         raise node.error("a clause looks for either a fact or an asset")
-    unless = entries.get("unless")
-    exceptions = tuple(_unless(entry) for entry in unless.items()) if unless else ()
+    demanded, unless = _nearby(entries.get("with")), _nearby(entries.get("unless"))
     if "asset" in entries:
         asset = entries["asset"]
         asset.keys_within(frozenset({"kind", "where"}), frozenset({"kind"}))
         block = asset.mapping().get("where")
         where = _where(block, "") if block else Where()
-        return Clause("", _asset_kinds(asset.mapping()["kind"]), where, exceptions)
+        return Clause("", _asset_kinds(asset.mapping()["kind"]), where, demanded, unless)
     kind = _fact_kind(entries["fact"])
     kinds = _asset_kinds(entries["asset_kind"]) if "asset_kind" in entries else frozenset[str]()
     where = _where(entries["where"], kind) if "where" in entries else Where()
-    return Clause(kind, kinds, where, exceptions)
+    return Clause(kind, kinds, where, demanded, unless)
 
 
-def _unless(node: Marked) -> Unless:
+def _nearby(node: Marked | None) -> tuple[Nearby, ...]:
+    return tuple(_nearby_fact(entry) for entry in node.items()) if node else ()
+
+
+def _nearby_fact(node: Marked) -> Nearby:
     node.keys_within(frozenset({"fact", "where", "same"}), frozenset({"fact", "same"}))
     entries = node.mapping()
     kind = _fact_kind(entries["fact"])
@@ -143,7 +147,7 @@ def _unless(node: Marked) -> Unless:
     if same not in tuple(Scope):
         raise entries["same"].error(f"same is one of {', '.join(Scope)}")
     where = _where(entries["where"], kind) if "where" in entries else Where()
-    return Unless(kind, where, Scope(same))
+    return Nearby(kind, where, Scope(same))
 
 
 def _where(node: Marked, kind: str) -> Where:

@@ -8,6 +8,7 @@ import hmac
 import secrets
 
 from keepwall.foundation.store.store import Store
+from keepwall.vocabulary.errors import IntegrityError
 
 PASSWORD_SETTING = "server.password"  # noqa: S105 - the name of a setting, not a credential
 TOKEN_SETTING = "server.api-token"  # noqa: S105 - the name of a setting, not a credential
@@ -34,11 +35,13 @@ def new_password(store: Store) -> str:
 
 
 def check_password(store: Store, given: str) -> bool:
-    """Whether `given` is the password; takes the same time whatever is wrong with it."""
-    stored = store.settings.get(PASSWORD_SETTING)
-    _, salt, expected = stored.split("$") if stored else ("", "AAAA", "")
-    computed = _scrypt(given[:_LONGEST], base64.b64decode(salt))
-    return hmac.compare_digest(computed, base64.b64decode(expected))
+    """Whether `given` is the password; takes the same time whatever is wrong with it.
+
+    Raises:
+        IntegrityError: what is stored is no hash that `new_password` made.
+    """
+    salt, expected = _stored(store.settings.get(PASSWORD_SETTING))
+    return hmac.compare_digest(_scrypt(given[:_LONGEST], salt), expected)
 
 
 def new_api_token(store: Store) -> str:
@@ -55,6 +58,19 @@ def new_api_token(store: Store) -> str:
 def check_api_token(store: Store, given: str) -> bool:
     """Whether `given` is the API token."""
     return hmac.compare_digest(_sha256(given), store.settings.get(TOKEN_SETTING) or "")
+
+
+def _stored(record: str | None) -> tuple[bytes, bytes]:
+    """Return salt and hash of the password; where there is none, a hash that no password has."""
+    if record is None:
+        return b"", b""
+    try:
+        _, salt, expected = (base64.b64decode(part, validate=True) for part in record.split("$"))
+    except ValueError:
+        raise IntegrityError(
+            "the stored password is damaged", hint="start keepwall up again: it makes a new one"
+        ) from None
+    return salt, expected
 
 
 def _scrypt(password: str, salt: bytes) -> bytes:

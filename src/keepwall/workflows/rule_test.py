@@ -25,7 +25,10 @@ class Problem:
     message: str
 
 
-def test_rule(rule: Rule, discover: Discover = discover_tree) -> list[Problem]:
+def test_rule(
+    rule: Rule,
+    discover: Discover = discover_tree,  # noqa: PT028 - a verb of the product, no pytest test
+) -> list[Problem]:
     """Return what is wrong with `rule` by its own examples; nothing means that it is proven.
 
     Files of an example are written to a temporary directory and discovered there. A failing

@@ -26,7 +26,8 @@ from keepwall.vocabulary.envelope import (
 _MOST_OBJECTS = 10_000
 _MOST_SIBLINGS = 4_096
 _LOADERS = ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib/ld-musl-x86_64.so.1")
-_RIGHTS = {Use.READ: READ, Use.WRITE: WRITE, Use.EXECUTE: Access.EXECUTE}
+_PROGRAM = Access.EXECUTE | Access.READ_FILE
+_RIGHTS = {Use.READ: READ, Use.WRITE: WRITE, Use.EXECUTE: _PROGRAM}
 
 
 def baseline() -> Iterator[tuple[Use, str]]:
@@ -109,7 +110,7 @@ class _Files:
             Strength.KILLED_LATE if self._support.notify else Strength.BLIND,
             "a readable program can be handed to the dynamic loader; its start is seen and killed",
         )
-        self.grants += [(loader, Access.EXECUTE) for loader in self.loaders]
+        self.grants += [(loader, _PROGRAM) for loader in self.loaders]
 
     def _landlocked(self, name: str, why: str = "") -> RuleOutcome:
         if self._support.landlock:

@@ -95,7 +95,7 @@ class FileCalls:
         for use, verdict in verdicts:
             if not verdict.allowed:
                 self._explain(
-                    call, use, real, path, verdict, creates=bool(wanted.flags & os.O_CREAT)
+                    call, use, real, verdict, creates=bool(wanted.flags & os.O_CREAT)
                 )
                 return
         watched = self._watch(call, verdicts, path)
@@ -178,7 +178,9 @@ class FileCalls:
             program = self._resolve(call, script, follow_last=True)
             if program not in self._loaders:
                 inner = self._policy.decide(Use.EXECUTE, program)
-                path, verdict = (path, verdict) if inner.allowed else (program, inner)
+                real, path, verdict = (
+                    (real, path, verdict) if inner.allowed else (program, program, inner)
+                )
         if real in self._loaders and not self._observe:
             self._report(
                 call,

@@ -54,7 +54,9 @@ class FilePolicy:
         """Return the policy of `envelope`, with what every process needs (`baseline`) allowed."""
         file = envelope.file or FileSection()
         process = envelope.process or ProcessSection()
-        lists = {Use.READ: file.read, Use.WRITE: file.write, Use.EXECUTE: process.allow}
+        # The kernel opens a program for reading before it starts it: a program is readable.
+        read = (*file.read, *(rule for rule in process.allow if rule.action is not Effect.DENY))
+        lists = {Use.READ: read, Use.WRITE: file.write, Use.EXECUTE: process.allow}
         needed = {use: [PathRule(path) for each, path in baseline if each is use] for use in Use}
         allowed = {
             use: PathSet.of(

@@ -15,8 +15,10 @@ import signal
 from collections.abc import Callable
 
 from keepwall.enforce.runtime import calls, processes
+from keepwall.enforce.runtime.answers import Answers
 from keepwall.enforce.runtime.file_calls import FileCalls
 from keepwall.enforce.runtime.launch import Started
+from keepwall.enforce.runtime.learn import Observer, Used
 from keepwall.enforce.runtime.notification import Listener, StoppedCall
 from keepwall.enforce.runtime.plan import RunPlan
 from keepwall.enforce.runtime.report import Reporter
@@ -54,6 +56,15 @@ class Supervisor:
         files = FileCalls(plan, listener, child, reporter) if listener and plan.files else None
         sockets = SocketCalls(plan, listener, reporter) if listener and plan.network else None
         return cls(child, listener, files=files, sockets=sockets)
+
+    @classmethod
+    def learning(cls, started: Started) -> tuple[Supervisor, Used]:
+        """Return a supervisor that only watches, and what it will have seen."""
+        used = Used()
+        if started.listener is None:
+            raise ValueError("nothing can be learned without a listener")
+        observer = Observer(started.listener, started.process, used)
+        return cls(started.process, started.listener, files=observer, sockets=observer), used
 
     @property
     def contained(self) -> bool:

@@ -17,19 +17,11 @@ from keepwall.vocabulary.errors import FormatError
 
 DEFAULT_SOURCE_BYTES = 1 << 20
 _COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", re.ASCII)
-_ENCODINGS = {
-    "utf-8": "utf-8",
-    "utf8": "utf-8",
-    "us-ascii": "ascii",
-    "ascii": "ascii",
-    "latin-1": "latin-1",
-    "latin1": "latin-1",
-    "iso-8859-1": "latin-1",
-    "iso-latin-1": "latin-1",
-    "iso-8859-15": "iso-8859-15",
-    "cp1252": "cp1252",
-    "windows-1252": "cp1252",
-}
+_ENCODINGS = re.compile(
+    r"(?:utf-?8|us-ascii|ascii|latin-?1|iso-latin-1|iso-?8859-\d{1,2}|(?:cp|windows-)\d{3,4}|koi8-[ru]|"
+    r"gb2312|gbk|gb18030|big5|shift-jis|euc-(?:jp|kr)|mac-roman)(?:-(?:unix|dos|mac|sig))?\Z"
+)
+"""Encodings in which ASCII means itself; others (UTF-7, unicode-escape) can hide code."""
 
 
 def decode_source(data: bytes) -> str:
@@ -43,11 +35,13 @@ def decode_source(data: bytes) -> str:
     else:
         cookies = (_COOKIE.match(line) for line in data[:1000].split(b"\n", 2)[:2])
         name = next((each[1].decode("ascii") for each in cookies if each), "utf-8")
-        encoding = _ENCODINGS.get(name.lower().replace("_", "-"), "")
-        if not encoding:
-            raise FormatError(f"source encoding {name} is not read")
+        encoding = re.sub(r"-(?:unix|dos|mac)$", "", name.lower().replace("_", "-"))
+        if not _ENCODINGS.match(encoding):
+            raise FormatError(f"source encoding {name[:40]} is not read")
     try:
         return data.decode(encoding)
+    except LookupError as error:
+        raise FormatError(f"source encoding {encoding} is not known") from error
     except UnicodeDecodeError as error:
         raise FormatError(f"not {encoding}: {error.reason} at byte {error.start}") from error
 

@@ -158,7 +158,9 @@ class Trust:
         return Verifier(self.root_public, revocations=self.revocations())
 
     def signer(self, role: str) -> Signer:
-        """Return the signer of `role`; its key is made at first use and renewed before its end.
+        """Return the signer of `role`.
+
+        Its key is made at first use, and anew near its end or once it is revoked.
 
         Raises:
             ConfigError: `role` is no role.
@@ -169,7 +171,8 @@ class Trust:
                 found = Signer.decode(read_private(path))
                 if found.role != role or found.root_public != self.root_public:
                     raise IntegrityError(f"{path} holds a key of another role or installation")
-                if found.valid_until - self._clock.now() > RENEW_BEFORE:
+                ends = found.valid_until - self._clock.now() <= RENEW_BEFORE
+                if not ends and found.key_id not in self._revoked().keys:
                     return found
             return self._new_key(role)
 
@@ -202,8 +205,7 @@ class Trust:
         """
         keyid = canonical.unhex(keyid, KEY_BYTES).hex()
         with exclusive(self._directory / _LOCK):
-            envelope = dsse.decode(self.revocations())
-            present = Revocations.decode(envelope.payload)
+            present = self._revoked()
             later = Revocations(present.sequence + 1, present.keys | {keyid})
             signed = self._sign(REVOCATIONS_TYPE, later.encode())
             write_private(self._directory / _REVOCATIONS, signed)
@@ -287,6 +289,9 @@ class Trust:
                 write_private(directory / name, data)
             write_private(directory / _ROOT, root)
         return cls.open(directory, clock)
+
+    def _revoked(self) -> Revocations:
+        return Revocations.decode(dsse.decode(self.revocations()).payload)
 
     def _new_key(self, role: str) -> Signer:
         private = Ed25519PrivateKey.generate()

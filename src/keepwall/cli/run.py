@@ -1,0 +1,90 @@
+"""`keepwall run`: start a command inside its envelope, or learn one."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from keepwall.vocabulary.errors import ConfigError, ExitCode, KeepwallError
+
+if TYPE_CHECKING:
+    from keepwall.vocabulary.envelope import Envelope
+
+
+@click.command(
+    name="run",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    epilog="Returns the exit code of CMD, or 125 when it could not be started in its envelope.",
+)
+@click.option("-e", "--envelope", type=click.Path(path_type=Path), help="Enforce this envelope.")
+@click.option("--learn", type=click.Path(path_type=Path), help="Write an envelope of what CMD uses.")
+@click.option("--name", default="", help="Name of the learned envelope (default: the file's name).")
+@click.option(
+    "--accept-weaker", multiple=True, metavar="RULE", help="Accept a rule below the minimum."
+)
+@click.option("--dry-run", is_flag=True, help="Show how each rule would be carried; start nothing.")
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- CMD...")
+def command(
+    envelope: Path | None,
+    learn: Path | None,
+    name: str,
+    accept_weaker: tuple[str, ...],
+    *,
+    dry_run: bool,
+    command: tuple[str, ...],
+) -> int:
+    """Start CMD inside its permission envelope; no root needed."""
+    from keepwall.foundation.clock import SystemClock
+    from keepwall.foundation.state import StateDirectory
+    from keepwall.workflows import fence
+
+    if (envelope is None) == (learn is None):
+        raise ConfigError(
+            "give either --envelope FILE or --learn FILE",
+            hint="keepwall run --learn app.yaml -- CMD writes a first envelope",
+        )
+    surroundings = fence.Surroundings(StateDirectory.default(), SystemClock(), _say)
+    if dry_run and envelope is not None:
+        from keepwall.cli.envelope import show_compiled
+
+        return show_compiled(envelope, accept_weaker)
+    try:
+        if learn is not None:
+            return fence.learn(
+                command, learn.absolute(), surroundings, name=name or _name_of(learn)
+            )
+        if envelope is not None:
+            return fence.run(
+                command, read_envelope(envelope), surroundings, accepted=accept_weaker
+            )
+    except KeepwallError as error:
+        print(f"keepwall: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"hint: {error.hint}", file=sys.stderr)
+    return ExitCode.RUN_FAILED
+
+
+def read_envelope(path: Path) -> Envelope:
+    """Return the envelope in a file.
+
+    Raises:
+        ConfigError: it cannot be read, or is not a valid envelope.
+    """
+    from keepwall.formats.envelope.parse import parse
+
+    try:
+        return parse(path.read_bytes(), str(path))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _name_of(path: Path) -> str:
+    plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in path.stem.lower()).strip("-")
+    return plain[:63] or "learned"
+
+
+def _say(line: str) -> None:
+    print(f"keepwall: {line}", file=sys.stderr, flush=True)

@@ -1,0 +1,188 @@
+"""Runs a command inside its envelope, or watches it to learn one."""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from keepwall.enforce.runtime import launch, probe
+from keepwall.enforce.runtime.compile import plan
+from keepwall.enforce.runtime.plan import RunPlan
+from keepwall.enforce.runtime.report import EventSink, Reporter
+from keepwall.enforce.runtime.supervisor import Supervisor
+from keepwall.decide.enforcement import Compilation
+from keepwall.foundation.clock import Clock
+from keepwall.foundation.spool import Spool
+from keepwall.foundation.state import StateDirectory
+from keepwall.vocabulary.envelope import Envelope
+from keepwall.vocabulary.errors import ConfigError, ConnectError
+from keepwall.vocabulary.event import Event
+from keepwall.workflows import connection
+from keepwall.workflows.forward import Forwarder
+from keepwall.workflows.standing_orders import standing_orders
+
+_SIGNALLED = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a fenced run stands in."""
+
+    state: StateDirectory
+    clock: Clock
+    say: Callable[[str], None]
+    """Takes one line for the person who started the command."""
+
+
+def node_name() -> str:
+    """Return the name of this host as one token of a bus subject."""
+    name = "".join(char if char.isalnum() and char.isascii() else "-" for char in platform.node())
+    return name or "node"
+
+
+class _Sinks:
+    """Gives every event to the spool, which is made when the first one comes, and onwards."""
+
+    def __init__(self, state: StateDirectory) -> None:
+        self._state = state
+        self._spool: Spool | None = None
+        self.onwards: EventSink | None = None
+
+    def emit(self, event: Event) -> None:
+        if self._spool is None:
+            run = event.id.rsplit(":", 1)[0].replace(":", "-")
+            self._spool = Spool(self._state.ensure().spool, run)
+        self._spool.emit(event)
+        if self.onwards:
+            self.onwards.emit(event)
+
+    def close(self) -> int:
+        """Close the spool and return how many events were lost."""
+        if self._spool is None:
+            return 0
+        self._spool.close()
+        return self._spool.lost
+
+
+def run(
+    command: Sequence[str],
+    envelope: Envelope,
+    surroundings: Surroundings,
+    *,
+    accepted: Sequence[str] = (),
+) -> int:
+    """Run `command` inside `envelope` and return its exit code (128 + n for signal n).
+
+    Raises:
+        ConfigError: the envelope is too weak here, the subject is contained, or there is no such
+            program. Nothing was started then.
+        IntegrityError: the orders on this machine's disk do not hold.
+    """
+    orders = standing_orders(envelope, surroundings.state, surroundings.clock)
+    if orders.containment:
+        raise ConfigError(
+            f"{envelope.subject_name} is contained by incident {orders.containment.incident}, "
+            "so it does not start",
+            hint=f"keepwall incident show {orders.containment.incident}; "
+            f"keepwall incident release {orders.containment.incident}",
+        )
+    compiled = plan(orders.envelope, probe.support())
+    Compilation(orders.envelope, compiled.outcomes).require(accepted)
+    sinks = _Sinks(surroundings.state)
+    reporter = Reporter(
+        orders.envelope,
+        orders.generation,
+        sinks,
+        surroundings.clock,
+        node=node_name(),
+        say=surroundings.say,
+    )
+    started = _start(command, compiled)
+    supervisor = Supervisor.of(compiled, started, reporter)
+    contained: list[str] = []
+
+    def contain(incident: str) -> None:
+        contained.append(incident)
+        supervisor.contain()
+
+    forwarder = None
+    if link := connection.read(surroundings.state):
+        forwarder = Forwarder(link, envelope.subject_name, surroundings.clock, contain)
+        sinks.onwards = forwarder
+        forwarder.start()
+    try:
+        status = _serve(supervisor, started.process)
+    finally:
+        reporter.close()
+        if forwarder:
+            forwarder.close()
+        if lost := sinks.close():
+            surroundings.say(f"{lost} events could not be written to the spool")
+    if contained:
+        surroundings.say(
+            f"stopped: incident {contained[0]} contains {envelope.subject_name}; "
+            f"keepwall incident show {contained[0]}"
+        )
+    return _exit_code(status)
+
+
+def _start(command: Sequence[str], compiled: RunPlan) -> launch.Started:
+    try:
+        return launch.start(command, compiled, os.environ)
+    except OSError as error:
+        raise ConnectError(
+            f"the command could not be fenced: {error}",
+            hint="keepwall doctor says what this kernel offers",
+        ) from error
+
+
+def _serve(supervisor: Supervisor, child: int) -> int:
+    """Serve until the command ends; the terminal's interrupts are the command's to handle."""
+
+    def forward(number: int, _frame: object) -> None:
+        os.kill(child, number)
+
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        signal.SIGQUIT: signal.signal(signal.SIGQUIT, signal.SIG_IGN),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, forward),
+        signal.SIGHUP: signal.signal(signal.SIGHUP, forward),
+    }
+    try:
+        return supervisor.serve()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _exit_code(status: int) -> int:
+    code = os.waitstatus_to_exitcode(status)
+    return code if code >= 0 else _SIGNALLED - code
+
+
+def learn(command: Sequence[str], target: Path, surroundings: Surroundings, *, name: str) -> int:
+    """Run `command` unrestricted, write the envelope of what it used to `target`.
+
+    Returns the command's exit code. Capabilities are dropped, so that what is learned suffices.
+
+    Raises:
+        ConfigError: `target` exists, or cannot be written; there is no such program.
+    """
+    from keepwall.workflows.learned import observe_plan, write_draft  # noqa: PLC0415 - rarely used
+
+    if target.exists():
+        raise ConfigError(
+            f"{target} is there already", hint="learn into a new file and compare: envelope diff"
+        )
+    compiled = observe_plan(name)
+    if not compiled.support.notify:
+        raise ConnectError("learning needs a seccomp listener, which cannot be had here")
+    started = launch.start(command, compiled, os.environ, learning=True)
+    supervisor, used = Supervisor.learning(started)
+    status = _serve(supervisor, started.process)
+    write_draft(used, target, name, surroundings.say)
+    return _exit_code(status)
