@@ -14,142 +14,22 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ocsf_samples import AT, EVENT, EVENTS, FINDING, INCIDENT
 from py_ocsf_models.events.findings.compliance_finding import ComplianceFinding
 from py_ocsf_models.events.findings.detection_finding import DetectionFinding
 from py_ocsf_models.objects.compliance_status import StatusID
 from py_ocsf_models.objects.metadata import Metadata
 
 from keepwall.formats import ocsf
-from keepwall.vocabulary.asset import Location
 from keepwall.vocabulary.decision import Effect, Plane, Strength, Tier
 from keepwall.vocabulary.errors import FormatError
 from keepwall.vocabulary.event import Activity, Event, EventClass, Process
-from keepwall.vocabulary.finding import Finding
-from keepwall.vocabulary.incident import Incident, IncidentState, TimelineEntry
-from keepwall.vocabulary.surface import Severity, Surface
+from keepwall.vocabulary.incident import IncidentState
+from keepwall.vocabulary.surface import Severity
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "ocsf"
 SCHEMA = json.loads((GOLDEN / "schema-1.5.0.json").read_bytes())
 """The classes that we write and the objects in them, restated from the schema's repository."""
-
-AT = datetime(2026, 3, 1, 12, 30, 15, 250_000, tzinfo=UTC)
-EVENT = Event(
-    id="node-1:6f1c:42",
-    event_class=EventClass.FILE,
-    activity=Activity.READ,
-    at=AT,
-    node="node-1",
-    subject="spiffe://acme.example/agent/claims",
-    target="/models/claims/training/set.parquet",
-    effect=Effect.DENY,
-    plane=Plane.RUNTIME,
-    tier=Tier.LSM,
-    strength=Strength.PREVENTED,
-    message="read of a training file refused",
-    severity=Severity.HIGH,
-    process=Process(4_711, "/usr/bin/python3.11", "python3 agent.py", "claims", 123_456),
-    rule="file.deny[0]",
-    envelope="claims-agent",
-    generation=7,
-    incident="inc-9",
-    count=3,
-)
-EVENTS: Mapping[str, Event] = {
-    "file": EVENT,
-    "process": replace(
-        EVENT,
-        event_class=EventClass.PROCESS,
-        activity=Activity.EXECUTE,
-        target="/tmp/miner",
-        tier=Tier.CGROUP,
-        strength=Strength.KILLED_LATE,
-        message="exec killed",
-    ),
-    "network": replace(
-        EVENT,
-        event_class=EventClass.NETWORK,
-        activity=Activity.CONNECT,
-        target="[2001:db8::1]:443",
-        plane=Plane.NETWORK,
-        message="connect refused",
-    ),
-    "dns": replace(
-        EVENT,
-        event_class=EventClass.DNS,
-        activity=Activity.CALL,
-        target="exfil.example",
-        strength=Strength.SEEN_ONLY,
-        message="name asked",
-    ),
-    "api": replace(
-        EVENT,
-        event_class=EventClass.API,
-        activity=Activity.CALL,
-        target="github/search_issues",
-        plane=Plane.TOOLS,
-        tier=Tier.PROXY,
-        message="tool call refused",
-    ),
-    "authentication": replace(
-        EVENT,
-        event_class=EventClass.AUTHENTICATION,
-        activity=Activity.LOGIN,
-        effect=Effect.ALLOW,
-        target="console",
-        plane=Plane.ACCESS,
-        message="signed in",
-        process=Process(),
-    ),
-    "grant": replace(
-        EVENT,
-        event_class=EventClass.GRANT,
-        activity=Activity.REVOKE,
-        target="registry/claims",
-        plane=Plane.ACCESS,
-        message="grant revoked",
-    ),
-    "vulnerability": replace(
-        EVENT, event_class=EventClass.VULNERABILITY_FINDING, activity=Activity.CREATE, target="lib"
-    ),
-    "compliance": replace(
-        EVENT, event_class=EventClass.COMPLIANCE_FINDING, activity=Activity.UPDATE, target="x"
-    ),
-    "detection": replace(
-        EVENT,
-        event_class=EventClass.DETECTION_FINDING,
-        activity=Activity.CREATE,
-        target="workload:ml/app=scorer",
-        rule="kw-d-017",
-    ),
-    "incident": replace(
-        EVENT, event_class=EventClass.INCIDENT, activity=Activity.CLOSE, target="inc-9"
-    ),
-}
-FINDING = Finding(
-    rule="KW-NB-001",
-    title="A notebook server without a password",
-    severity=Severity.CRITICAL,
-    surface=Surface.NOTEBOOK,
-    asset="notebook:work/train.ipynb",
-    location=Location("work/jupyter_server_config.py", 12),
-    message="the token is empty",
-    why="anyone who reaches the port runs code",
-    fix="set a password",
-    fingerprint="0123456789abcdef0123456789abcdef",
-    mappings={"OWASP-LLM": ["LLM03"], "MITRE-ATLAS": ["AML.T0049", "AML.T0012"]},
-)
-INCIDENT = Incident(
-    id="inc-9",
-    title="Training data left the claims agent",
-    severity=Severity.HIGH,
-    surface=Surface.AGENT,
-    subject="spiffe://acme.example/agent/claims",
-    detection="kw-d-017",
-    opened_at=AT,
-    state=IncidentState.CONTAINED,
-    events=("node-1:6f1c:42", "node-1:6f1c:43"),
-    timeline=(TimelineEntry(AT, "event", "read refused", "node-1:6f1c:42"),),
-)
 
 
 def check(record: Mapping, kind: Mapping, profiles: set[str], place: str = "$") -> None:
@@ -318,14 +198,15 @@ def test_incidents_are_what_the_schema_says(state: IncidentState):
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
-TARGET = TEXT | st.sampled_from(
-    ["10.0.0.1:443", "[::1]:8080", "::1:80", "[fe80::1%eth0]:1", "gateway.internal:443", "a:65536"]
-    + ["a:00", "[10.0.0.1]:1", "*:443", "host:", ":1", "[x]:1", "0:0", "1:2:3", "[::1]", "/a/", "/"]
+TARGETS = (
+    "10.0.0.1:443 [::1]:8080 ::1:80 [fe80::1%eth0]:1 gateway.internal:443 a:65536 a:00 /a/ / "
+    "[10.0.0.1]:1 *:443 host: :1 [x]:1 0:0 1:2:3 [::1]"
 )
+TARGET = TEXT | st.sampled_from(TARGETS.split())
 NATURAL = st.integers(0, 2**63 - 1)
 EVENT_STRATEGY = st.builds(
     Event,
-    id=TEXT,
+    id=TEXT.filter(bool),
     event_class=st.sampled_from(EventClass),
     activity=st.sampled_from(Activity),
     at=st.integers(0, 4_102_444_800_000).map(
@@ -363,9 +244,8 @@ def test_a_batch_survives_the_round_trip(events: list[Event]):
     assert ocsf.decode_batch(ocsf.encode_batch(events)) == events
 
 
-@given(EVENT_STRATEGY.filter(lambda event: event.target), st.data())
-def test_every_encoded_event_is_valid(event: Event, data: st.DataObject):
-    del data
+@given(EVENT_STRATEGY)
+def test_every_encoded_event_is_valid(event: Event):
     validate(ocsf.encode(event, version="1"))
 
 
@@ -450,11 +330,12 @@ def test_a_bad_record_in_a_batch_is_named_by_its_index(bad: bytes):
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_a_batch_or_a_format_error(payload: bytes):
-    try:
-        assert isinstance(ocsf.decode_batch(payload), list)
-    except FormatError as error:
-        assert error.place
+def test_bytes_that_are_no_batch_are_a_format_error(payload: bytes):
+    if payload:
+        with pytest.raises(FormatError, match=r"^record [0-9]+"):
+            ocsf.decode_batch(payload)
+    else:
+        assert ocsf.decode_batch(payload) == []
 
 
 def test_batches_are_bounded():

@@ -46,7 +46,12 @@ class Client:
         return await self.send("GET", path, headers)
 
     async def post(
-        self, path: str, fields: dict[str, str] | None = None, *, origin: str | None = "", **headers: str
+        self,
+        path: str,
+        fields: dict[str, str] | None = None,
+        *,
+        origin: str | None = "",
+        **headers: str,
     ) -> Answer:
         """Send a form as a browser does; `origin` None leaves the Origin header out."""
         if origin is not None:
@@ -96,7 +101,10 @@ class Client:
 
     def scope(self, method: str, path: str, headers: dict[str, str]) -> dict[str, Any]:
         raw, _, query = path.partition("?")
-        sent = {"host": self.host, **{name.replace("_", "-"): each for name, each in headers.items()}}
+        sent = {
+            "host": self.host,
+            **{name.replace("_", "-"): each for name, each in headers.items()},
+        }
         if self.cookies:
             sent["cookie"] = "; ".join(f"{key}={value}" for key, value in self.cookies.items())
         if self.bearer:

@@ -122,7 +122,9 @@ def findings() -> tuple[Finding, ...]:
     )  # fmt: skip
 
 
-def event(number: int, effect: Effect = Effect.DENY, subject: str = SUBJECT, target: str = "") -> Event:
+def event(
+    number: int, effect: Effect = Effect.DENY, subject: str = SUBJECT, target: str = ""
+) -> Event:
     denied = effect is Effect.DENY
     return Event(
         f"node-1:boot:{number}",
@@ -171,8 +173,13 @@ def fill(store: Store) -> None:
         Relation(agent.id, RelationKind.CALLS, endpoint.id),
         Relation(notebook.id, RelationKind.READS, model.id),
     )
-    scan = ScanInfo("scan-1", "/srv/claims it's", NOW, NOW + timedelta(seconds=4), "0.1", 812, 9_000_000, 64, 2)
-    unread = (Unread(f"data/{HOSTILE}", "larger than the limit"), Unread("models/x.onnx", "permission denied"))
+    scan = ScanInfo(
+        "scan-1", "/srv/claims it's", NOW, NOW + timedelta(seconds=4), "0.1", 812, 9_000_000, 64, 2
+    )
+    unread = (
+        Unread(f"data/{HOSTILE}", "larger than the limit"),
+        Unread("models/x.onnx", "permission denied"),
+    )
     store.scans.record(ScanResult(assets(), relations, findings(), unread, scan))
     effects = (Effect.DENY, Effect.ALLOW, Effect.AUDIT)
     store.events.append([event(number, effects[number % 3]) for number in range(8)])

@@ -32,7 +32,9 @@ async def test_a_form_of_another_site_contains_nothing(world: World, path: str) 
 
 
 @pytest.mark.parametrize("path", [CONTAIN, API_CONTAIN])
-async def test_without_the_token_of_the_session_nothing_is_contained(world: World, path: str) -> None:
+async def test_without_the_token_of_the_session_nothing_is_contained(
+    world: World, path: str
+) -> None:
     client, other = await world.signed_in(), await world.signed_in()
     for fields in ({}, {"csrf": ""}, {"csrf": "x"}, {"csrf": csrf_of(world, other)}):
         assert (await client.post(path, fields)).status == 403
@@ -70,7 +72,14 @@ async def test_a_wrong_bearer_is_not_saved_by_a_cookie(world: World) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "evil.example:8740", "127.0.0.1.evil.example", "127.0.0.1@evil.example", "", "[::1"],
+    [
+        "evil.example",
+        "evil.example:8740",
+        "127.0.0.1.evil.example",
+        "127.0.0.1@evil.example",
+        "",
+        "[::1",
+    ],
 )
 async def test_a_rebound_name_gets_nothing(world: World, host: str) -> None:
     client = await world.signed_in()
@@ -130,7 +139,8 @@ async def test_a_large_body_is_refused(world: World) -> None:
 
 async def test_htmx_is_sent_to_the_sign_in_page_instead_of_swapping_it_in(world: World) -> None:
     answer = await world.browser().get(
-        "/findings", **{"hx-request": "true", "hx-current-url": "http://127.0.0.1/findings?search=a"}
+        "/findings",
+        **{"hx-request": "true", "hx-current-url": "http://127.0.0.1/findings?search=a"},
     )
     assert answer.status == 401
     assert answer.header("hx-redirect") == "/sign-in?next=/findings%3Fsearch%3Da"

@@ -175,7 +175,14 @@ async def test_a_damaged_password_record_lets_nobody_in(empty: World, damaged: s
 
 @pytest.mark.parametrize(
     "elsewhere",
-    ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "", "/a\r\nb"],
+    [
+        "//evil.example",
+        "https://evil.example",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "",
+        "/a\r\nb",
+    ],
 )
 def test_no_redirect_leads_elsewhere(elsewhere: str) -> None:
     assert local_path(elsewhere) == "/"

@@ -18,3 +18,12 @@ def is_sensitive(path: str) -> bool:
     return any(
         place in slashed if place.endswith("/") else path.endswith(place) for place in _places()
     )
+
+
+def place_of(path: str) -> str:
+    """Return the rule path of the place that holds `path`: its tree, or the path itself."""
+    slashed = path + "/"
+    for place in _places():
+        if place.endswith("/") and (at := slashed.find(place)) >= 0:
+            return slashed[: at + len(place)] + "**"
+    return path

@@ -1,4 +1,4 @@
-"""What is known of AI libraries, providers, programs and dangerous calls: the data files, loaded."""
+"""What is known of AI libraries, providers, programs and calls: the data files, loaded."""
 
 from __future__ import annotations
 

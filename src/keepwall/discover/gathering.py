@@ -12,7 +12,7 @@ from keepwall.vocabulary.scan import Inventory, Observation
 
 @dataclass(slots=True)
 class Gathering:
-    """Assets by id with all their locations, relations and unread places once each, facts in order."""
+    """Assets by id with all their places, relations and unread once each, facts in order."""
 
     assets: dict[str, Asset] = field(default_factory=dict)
     locations: dict[str, set[Location]] = field(default_factory=dict)

@@ -57,9 +57,7 @@ def _client(path: Path, client: str, root: Path, context: TreeContext) -> Iterat
     shown = _shown(path, root)
     try:
         with opened(str(path)) as file:
-            if file.size > context.limits.bytes_per_file:
-                raise UnreadableError(f"{file.size} bytes, too many")
-            view = FileView(shown, file.read_at(0, file.size))
+            view = FileView(shown, file.read_at(0, context.limits.bytes_per_file))
         for server in read_mcp_client(view.data):
             yield from observe_server(server, client, view, context, context.project)
     except (UnreadableError, FormatError) as error:

@@ -25,7 +25,9 @@ _PLACES = (
     "usr/local/lib/python3*/site-packages",
     "opt/*/lib/python3*/site-packages",
 )
-_METADATA = re.compile(r"([A-Za-z0-9][\w.]{0,100}?)-(\d[\w.!+]{0,60})(?:-py[\d.]+)?\.(?:dist|egg)-info$")
+_METADATA = re.compile(
+    r"([A-Za-z0-9][\w.]{0,100}?)-(\d[\w.!+]{0,60})(?:-py[\d.]+)?\.(?:dist|egg)-info$"
+)
 _MAXIMUM_PLACES = 100
 _MAXIMUM_ENTRIES = 50_000
 
@@ -72,7 +74,7 @@ def _package(name: str, place: Path, context: TreeContext) -> Iterator[Observati
     if match is None or library is None:
         return
     path = str(place / name)
-    found = library_asset(context, library, (Location(path),), match[2])
+    found = library_asset(library, (Location(path),), match[2])
     yield found
     yield uses(context.project, found)
     value: dict[str, JsonValue] = {"ecosystem": "pypi", "name": library.name, "version": match[2]}

@@ -19,9 +19,13 @@ from keepwall.vocabulary.json_value import JsonValue
 from keepwall.vocabulary.scan import Observation
 from keepwall.vocabulary.surface import Surface
 
-_MAPPED = re.compile(r"/(?:site|dist)-packages/(torch|tensorflow|jaxlib|onnxruntime|vllm|llama_cpp)/")
+_MAPPED = re.compile(
+    r"/(?:site|dist)-packages/(torch|tensorflow|jaxlib|onnxruntime|vllm|llama_cpp)/"
+)
 _PYTHON = re.compile(r"python[\d.]*$")
-_FORWARDERS = re.compile(r"(?:docker-proxy|rootlessport|conmon|slirp4netns|pasta|kubectl|ssh|node|java|python[\d.]*)$")
+_FORWARDERS = re.compile(
+    r"(?:docker-proxy|rootlessport|conmon|slirp4netns|pasta|kubectl|ssh|node|java|python[\d.]*)$"
+)
 
 
 def observe_services(
@@ -57,7 +61,9 @@ def _role(process: Process, proc: Path, context: TreeContext) -> Program | None:
     if _PYTHON.match(posixpath.basename(process.program or process.argv[0])):
         match = _MAPPED.search(read_small(proc / str(process.pid) / "maps"))
         if match is not None:
-            return Program(_program_name(process), Surface.INFERENCE, f"uses {match[1]}", ambiguous=False)
+            return Program(
+                _program_name(process), Surface.INFERENCE, f"uses {match[1]}", ambiguous=False
+            )
     return None
 
 
@@ -82,7 +88,7 @@ def _process_facts(
     process: Process, program: Program, found: Asset, users: HostUsers
 ) -> Iterator[Observation]:
     value: dict[str, JsonValue] = {
-        "program": program.name,
+        "program": _program_name(process),
         "argv": list(words_without_secrets(process.argv)),
         "user": users.name(process.uid),
         "role": program.role,
@@ -123,7 +129,12 @@ def _likely(
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _endpoint(  # noqa: PLR0913 - a socket and what is known around it
+def _forwards(process: Process) -> bool:
+    """Return whether a process may stand for a server of AI without showing it."""
+    return _FORWARDERS.match(posixpath.basename(process.argv[0])) is not None
+
+
+def _endpoint(
     listener: Listener,
     owner: Process | None,
     roles: Mapping[int, Program],
@@ -134,7 +145,7 @@ def _endpoint(  # noqa: PLR0913 - a socket and what is known around it
     usual = context.catalogue.ports.get(listener.port)
     program = roles.get(owner.pid) if owner is not None and owner.pid in seen else None
     name = _program_name(owner) if owner is not None else ""
-    if program is None and (usual is None or (name and not _FORWARDERS.match(name))):
+    if program is None and (usual is None or (owner is not None and not _forwards(owner))):
         return
     surface = program.surface if program is not None else usual[1] if usual else Surface.INFERENCE
     wildcard = listener.loopback or listener.address in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
@@ -156,7 +167,7 @@ def _endpoint(  # noqa: PLR0913 - a socket and what is known around it
         "address": listener.address,
         "port": listener.port,
         "loopback": listener.loopback,
-        "program": program.name if program is not None else name,
+        "program": name,
         "pid": owner.pid if owner is not None else 0,
         "user": users.name(listener.uid),
     }

@@ -16,6 +16,7 @@ from keepwall.formats.manifest import (
     read_requirements,
     read_setup_cfg,
 )
+from keepwall.vocabulary.asset import Asset
 from keepwall.vocabulary.fact import Fact
 from keepwall.vocabulary.json_value import JsonValue
 from keepwall.vocabulary.scan import Observation
@@ -51,22 +52,29 @@ def _dependencies(view: FileView) -> list[Dependency]:
 
 def _observe(view: FileView, context: TreeContext) -> Iterator[Observation]:
     for each in dict.fromkeys(_dependencies(view)):
-        library = context.catalogue.library(each.ecosystem, each.name)
-        if library is None:
-            continue
-        version = each.version if each.pinned else ""
-        found = library_asset(context, library, view.at(each.line), version)
-        yield found
-        yield uses(context.project, found)
-        value: dict[str, JsonValue] = {
-            "ecosystem": each.ecosystem,
-            "name": each.name,
-            "version": each.version,
-            "pinned": each.pinned,
-            "hashed": each.hashed,
-            "manifest": view.path,
-        }
-        yield Fact("dependency.declared", found.id, value, view.path, each.line)
+        yield from observe_dependency(each, view, context, context.project)
+
+
+def observe_dependency(
+    declared: Dependency, view: FileView, context: TreeContext, holder: Asset
+) -> Iterator[Observation]:
+    """Yield a declared dependency of `holder`, where it is a library of AI."""
+    library = context.catalogue.library(declared.ecosystem, declared.name)
+    if library is None:
+        return
+    version = declared.version if declared.pinned else ""
+    found = library_asset(library, view.at(declared.line), version)
+    yield found
+    yield uses(holder, found)
+    value: dict[str, JsonValue] = {
+        "ecosystem": declared.ecosystem,
+        "name": declared.name,
+        "version": declared.version,
+        "pinned": declared.pinned,
+        "hashed": declared.hashed,
+        "manifest": view.path,
+    }
+    yield Fact("dependency.declared", found.id, value, view.path, declared.line)
 
 
 MANIFESTS = Source("manifest", _wants, _observe)

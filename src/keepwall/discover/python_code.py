@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from keepwall.discover.catalogue import listed
 from keepwall.discover.code_agents import observe_agents
 from keepwall.discover.code_references import dataset_reference, model_reference
-from keepwall.discover.catalogue import listed
 from keepwall.discover.source import (
     FileView,
     Source,
@@ -47,7 +47,7 @@ def observe_module(
         if facts > context.limits.facts_per_file:
             yield Unread(view.path, f"more than {facts - 1} calls; the rest was left out")
             break
-        value = {"function": call.function, "arguments": _arguments(call, view)}
+        value: dict[str, JsonValue] = {"function": call.function, "arguments": _arguments(call)}
         yield Fact("code.call", holder.id, value, view.path, call.line)
         yield from model_reference(call, view, context, holder)
         yield from dataset_reference(call, view, context, holder)
@@ -63,7 +63,7 @@ def _libraries(
         library = context.catalogue.imported(each.name)
         if library is not None and library.name not in seen:
             seen.add(library.name)
-            found = library_asset(context, library, view.at(each.line))
+            found = library_asset(library, view.at(each.line))
             yield found
             yield uses(holder, found)
 
@@ -89,7 +89,7 @@ def dataset_reference_possible(call: Call, context: TreeContext) -> bool:
     )
 
 
-def _arguments(call: Call, view: FileView) -> dict[str, JsonValue]:
+def _arguments(call: Call) -> dict[str, JsonValue]:
     return {name: hidden_value(name, value) for name, value in call.arguments.items()}
 
 
@@ -112,7 +112,7 @@ def _prompts(
                 yield prompt_fact(value, "system", view, context, holder, call.line)
 
 
-def prompt_fact(  # noqa: PLR0913 - a fact and where it stands
+def prompt_fact(
     text: str, role: str, view: FileView, context: TreeContext, holder: Asset, line: int
 ) -> Fact:
     """Return the fact about an instruction text: its length and what is odd about it."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from keepwall.content.secrets import SecretMatch
 from keepwall.discover.source import FileView, Source, TreeContext
 from keepwall.vocabulary.asset import Asset, AssetKind
 from keepwall.vocabulary.fact import Fact, Unread
+from keepwall.vocabulary.json_value import JsonValue
 from keepwall.vocabulary.scan import Observation
 
 _CODE = (
@@ -35,11 +36,16 @@ def observe_secrets(
     view: FileView,
     holder: Asset,
     *,
-    line: Callable[[int], int] = lambda line: line,
+    first: int = 1,
+    by_line: bool = True,
 ) -> Iterator[Observation]:
-    """Yield a fact and an asset for each match; `line` turns its line into one of the file."""
+    """Yield a fact and an asset for each match.
+
+    `first` is the line of the file on which the searched text starts; without `by_line` all of the
+    text stands on it.
+    """
     for match in matches:
-        at = line(match.line)
+        at = first + match.line - 1 if by_line else first
         yield Asset(
             AssetKind.SECRET,
             f"{match.detector}/{match.digest}",
@@ -49,7 +55,11 @@ def observe_secrets(
             holder.owner,
             attributes={"detector": match.detector},
         )
-        value = {"detector": match.detector, "where": where, "masked": match.masked}
+        value: dict[str, JsonValue] = {
+            "detector": match.detector,
+            "where": where,
+            "masked": match.masked,
+        }
         yield Fact("secret.present", holder.id, value, view.path, at)
 
 

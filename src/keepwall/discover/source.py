@@ -86,7 +86,7 @@ class Source:
     observe: Callable[[FileView, TreeContext], Iterator[Observation]]
 
 
-def asset(  # noqa: PLR0913 - the fields of an asset
+def asset(
     context: TreeContext,
     kind: AssetKind,
     key: str,
@@ -100,9 +100,7 @@ def asset(  # noqa: PLR0913 - the fields of an asset
     return Asset(kind, key, name, surface, place, owner, attributes=attributes or {})
 
 
-def library_asset(
-    context: TreeContext, library: Library, place: tuple[Location, ...], version: str = ""
-) -> Asset:
+def library_asset(library: Library, place: tuple[Location, ...], version: str = "") -> Asset:
     """Return the asset of a library."""
     return Asset(
         AssetKind.LIBRARY,
@@ -155,7 +153,7 @@ def words_without_secrets(words: tuple[str, ...] | list[str]) -> list[str]:
 
 
 def environment_without_secrets(variables: Mapping[str, str | None]) -> dict[str, JsonValue]:
-    """Return names with their values; None where a value is a credential or comes from elsewhere."""
+    """Return names with values; None where one is a credential or comes from elsewhere."""
     return {
         name: None
         if value is None or (value and is_secret_name(name)) or find_secrets(f'{name}="{value}"')

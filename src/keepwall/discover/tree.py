@@ -53,8 +53,8 @@ _log = logging.getLogger(__name__)
 
 def discover_tree(
     root: Path,
-    limits: Limits = Limits(),
-    progress: Progress | None = None,  # noqa: B008 - frozen
+    limits: Limits = Limits(),  # noqa: B008 - frozen
+    progress: Progress | None = None,
 ) -> Inventory:
     """Return the AI that the files below `root` show.
 

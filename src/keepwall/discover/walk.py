@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -114,8 +115,9 @@ class Walk:
         try:
             target = os.stat(name, dir_fd=directory)
         except OSError as error:
-            dangling = "symbolic link to nothing" if error.errno != 40 else "symbolic link loop"  # noqa: PLR2004 - ELOOP
-            return dangling
+            return (
+                "symbolic link loop" if error.errno == errno.ELOOP else "symbolic link to nothing"
+            )
         if stat.S_ISDIR(target.st_mode):
             return "symbolic link to a directory, not followed"
         real = os.path.realpath(f"/proc/self/fd/{directory}/{name}")

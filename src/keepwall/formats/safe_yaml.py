@@ -75,7 +75,7 @@ class _Open:
     merges: list[YamlValue] = field(default_factory=list)
 
 
-def load_yaml(data: bytes, limits: YamlLimits = YamlLimits()) -> list[YamlValue]:  # noqa: B008 - frozen
+def load_yaml(data: bytes, limits: YamlLimits = YamlLimits()) -> list[YamlValue]:
     """Return the documents of `data` as plain values, mappings as `YamlMap`.
 
     Raises:
@@ -121,7 +121,7 @@ class _Builder:
                 self._node(event)
 
     def _node(self, event: yaml.Event) -> None:
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 0
         if isinstance(event, yaml.ScalarEvent):
             is_key = self._expects_key()
             value = event.value if is_key else _scalar(event)

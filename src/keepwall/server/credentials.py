@@ -65,12 +65,12 @@ def _stored(record: str | None) -> tuple[bytes, bytes]:
     if record is None:
         return b"", b""
     try:
-        _, salt, expected = (base64.b64decode(part, validate=True) for part in record.split("$"))
+        _, salt, expected = record.split("$")
+        return base64.b64decode(salt, validate=True), base64.b64decode(expected, validate=True)
     except ValueError:
         raise IntegrityError(
             "the stored password is damaged", hint="start keepwall up again: it makes a new one"
         ) from None
-    return salt, expected
 
 
 def _scrypt(password: str, salt: bytes) -> bytes:

@@ -97,11 +97,14 @@ def _silent(message: str) -> None:
 
 
 def _discover(path: Path | None, tell: Callable[[str], None]) -> Inventory:
-    if path is None:
-        from keepwall.discover.host import discover_host  # noqa: PLC0415 - psutil is slow to import
+    def told(count: int, name: str) -> None:
+        tell(f"{count:,}: {name}")
 
-        return discover_host()
-    return discover_tree(path, progress=lambda files, name: tell(f"{files:,} files: {name}"))
+    if path is None:
+        from keepwall.discover.host import discover_host  # noqa: PLC0415 - only where it is wanted
+
+        return discover_host(progress=told)
+    return discover_tree(path, progress=told)
 
 
 def _scan_id(target: str, started: datetime) -> str:

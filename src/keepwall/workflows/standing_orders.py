@@ -68,7 +68,7 @@ class _Documents:
 
     def __init__(self, snapshots: SnapshotDirectory, state: StateDirectory, clock: Clock) -> None:
         # Late on purpose: without documents no start pays for the cryptography.
-        from keepwall.foundation.trust.root import installed_root  # noqa: PLC0415
+        from keepwall.foundation.trust.trust import installed_root  # noqa: PLC0415
         from keepwall.foundation.trust.verify import Verifier  # noqa: PLC0415
 
         root = installed_root(state.trust)

@@ -52,7 +52,7 @@ class Cursor:
             EOFError: fewer are left.
         """
         inside = self.offset - self._start
-        if not (0 <= inside and inside + length <= len(self._buffer)):
+        if not (inside >= 0 and inside + length <= len(self._buffer)):
             self._start, inside = self.offset, 0
             self._buffer = self._source.read_at(self.offset, max(length, self._window))
         piece = self._buffer[inside : inside + length]

@@ -42,8 +42,17 @@ def read_safetensors(source: BytesAt, *, limit: int = 16 << 20) -> Safetensors:
     body = source.size - 8 - length
     for name, tensor in header.items():
         offsets = tensor.get("data_offsets") if isinstance(tensor, dict) else None
-        valid = isinstance(offsets, list) and len(offsets) == 2  # noqa: PLR2004 - start and end
-        if not valid or not all(isinstance(each, int) and 0 <= each <= body for each in offsets):
+        if not _inside(offsets, body):
             raise FormatError("a tensor lies outside of the file", place=name[:100])
     texts = metadata.items() if isinstance(metadata, dict) else ()
     return Safetensors(len(header), {str(key): str(value)[:500] for key, value in texts})
+
+
+def _inside(offsets: object, body: int) -> bool:
+    """Return whether `offsets` are a start and an end within `body` bytes."""
+    return (
+        isinstance(offsets, list)
+        and len(offsets) == 2  # noqa: PLR2004 - start and end
+        and all(isinstance(each, int) for each in offsets)
+        and 0 <= offsets[0] <= offsets[1] <= body
+    )

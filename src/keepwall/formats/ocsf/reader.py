@@ -68,6 +68,7 @@ class _Ours(msgspec.Struct):
     envelope: _Text = ""
     generation: _Natural = 0
     started: _Natural = 0
+    target: _Text = ""
 
 
 class _Unmapped(msgspec.Struct):
@@ -142,6 +143,8 @@ def _target_of(record: Record) -> str:
             return record.service.name
         case EventClass.GRANT:
             return record.resource.name
+        case EventClass.INCIDENT:
+            return record.unmapped.keepwall.target
     return record.resources[0].uid if record.resources else ""
 
 

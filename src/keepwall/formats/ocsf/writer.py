@@ -68,6 +68,8 @@ def _ours(event: Event) -> dict[str, JsonValue]:
         ours["generation"] = event.generation
     if event.process.started:
         ours["started"] = event.process.started
+    if event.event_class is EventClass.INCIDENT:
+        ours["target"] = plain(event.target)
     return ours
 
 
@@ -150,6 +152,8 @@ def _target(event: Event) -> dict[str, JsonValue]:
                 "privileges": [plain(event.rule) or event.activity.value],
                 "resource": {"name": target},
             }
+        case EventClass.INCIDENT:
+            return _finding(event)  # its class has no resources; see `_ours`
     return {"resources": [{"uid": target}], **_finding(event)}
 
 

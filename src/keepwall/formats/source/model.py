@@ -13,7 +13,7 @@ class Call:
     """A call: `function` is dotted with imports resolved; arguments are null when not literal.
 
     `references` names, per argument, the functions or variables that stand there instead, also
-    inside a list; `scope` is the function it stands in and `target` the name that it is assigned to.
+    inside a list; `scope` is the function it stands in, `target` the name it is assigned to.
     """
 
     function: str

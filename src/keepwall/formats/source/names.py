@@ -6,7 +6,6 @@ import ast
 import builtins
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from keepwall.formats.source.literals import NOT_LITERAL, literal, literal_or_null
 from keepwall.formats.source.model import (
@@ -18,58 +17,14 @@ from keepwall.formats.source.model import (
     Import,
     Module,
 )
+from keepwall.formats.source.scope import LOCAL, Scope
 from keepwall.vocabulary.json_value import JsonValue
 
 _MAXIMUM_DOTTED = 200
 _MAXIMUM_STEPS = 60
 _BUILTINS = frozenset(dir(builtins))
-_LOCAL = ""
-"""Binding of a name whose value is not known: it hides the same name further out."""
-
 _FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _ScopeNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
-
-
-@dataclass(slots=True)
-class _Scope:
-    """Names that are bound in one function, class or module."""
-
-    name: str = ""
-    parent: _Scope | None = None
-    is_class: bool = False
-    names: dict[str, str] = field(default_factory=dict)
-    literals: dict[str, object] = field(default_factory=dict)
-
-    def binding(self, name: str) -> str | None:
-        """Return the dotted name bound to `name`; None where nothing is."""
-        scope: _Scope | None = self
-        while scope is not None:
-            if name in scope.names and (scope is self or not scope.is_class or "." in name):
-                return scope.names[name]
-            scope = scope.parent
-        return None
-
-    def value(self, name: str) -> object:
-        """Return the literal that `name` was assigned."""
-        scope: _Scope | None = self
-        while scope is not None:
-            if name in scope.literals:
-                return scope.literals[name]
-            if name in scope.names:
-                return NOT_LITERAL
-            scope = scope.parent
-        return NOT_LITERAL
-
-    def owner(self) -> _Scope | None:
-        """Return the class whose method this scope belongs to."""
-        scope: _Scope | None = self
-        while scope is not None and not scope.is_class:
-            scope = scope.parent
-        return scope
-
-    def within(self, name: str) -> str:
-        """Return `name` qualified with this scope."""
-        return f"{self.name}.{name}" if self.name else name
 
 
 class ModuleReader:
@@ -77,8 +32,8 @@ class ModuleReader:
 
     def __init__(self, *, package: str = "") -> None:
         self._package = package
-        self._module = _Scope()
-        self._waiting: deque[tuple[list[ast.stmt], _Scope, int]] = deque()
+        self._module = Scope()
+        self._waiting: deque[tuple[list[ast.stmt], Scope, int]] = deque()
         self._imports: list[Import] = []
         self._calls: list[Call] = []
         self._functions: list[Function] = []
@@ -103,7 +58,7 @@ class ModuleReader:
             tuple(self._messages),
         )
 
-    def _block(self, body: list[ast.stmt], scope: _Scope, offset: int) -> None:
+    def _block(self, body: list[ast.stmt], scope: Scope, offset: int) -> None:
         stack: list[tuple[ast.AST, str]] = [(node, "") for node in reversed(body)]
         while stack:
             node, target = stack.pop()
@@ -126,21 +81,10 @@ class ModuleReader:
 
     # -- binding ---------------------------------------------------------------------------
 
-    def _bind(self, node: ast.AST, scope: _Scope, offset: int) -> str:
+    def _bind(self, node: ast.AST, scope: Scope, offset: int) -> str:
         """Record what `node` binds; returns the name that an assigned call gets."""
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                self._imports.append(Import(alias.name, node.lineno + offset))
-                if alias.asname:
-                    scope.names[alias.asname] = alias.name
-                else:
-                    scope.names[alias.name.split(".")[0]] = alias.name.split(".")[0]
-        elif isinstance(node, ast.ImportFrom):
-            base = "." * node.level + (node.module or "")
-            for alias in node.names:
-                dotted = f"{base}{'' if base.endswith('.') else '.'}{alias.name}"
-                self._imports.append(Import(dotted, node.lineno + offset))
-                scope.names[alias.asname or alias.name] = dotted
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            self._import(node, scope, offset)
         elif isinstance(node, ast.Assign):
             for each in node.targets:
                 self._assign(each, node.value, scope, node.lineno + offset)
@@ -149,20 +93,40 @@ class ModuleReader:
             if node.value is not None:
                 self._assign(node.target, node.value, scope, node.lineno + offset)
             elif isinstance(node.target, ast.Name):
-                scope.names[node.target.id] = self._resolve(node.annotation, scope) or _LOCAL
+                scope.names[node.target.id] = self._resolve(node.annotation, scope) or LOCAL
             return _plain(node.target)
-        elif isinstance(node, ast.withitem) and isinstance(node.optional_vars, ast.Name):
-            scope.names[node.optional_vars.id] = self._resolve(node.context_expr, scope) or _LOCAL
         elif isinstance(node, ast.NamedExpr):
             self._assign(node.target, node.value, scope, node.lineno + offset)
+        else:
+            self._shadow(node, scope)
+        return ""
+
+    def _shadow(self, node: ast.AST, scope: Scope) -> None:
+        """Record the names that ``with`` and ``for`` give a meaning."""
+        if isinstance(node, ast.withitem) and isinstance(node.optional_vars, ast.Name):
+            held = self._resolve(node.context_expr, scope)
+            scope.names[node.optional_vars.id] = held or LOCAL
         elif isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
             for name in ast.walk(node.target):
                 if isinstance(name, ast.Name):
-                    scope.names[name.id] = _LOCAL
+                    scope.names[name.id] = LOCAL
                     scope.literals.pop(name.id, None)
-        return ""
 
-    def _assign(self, target: ast.expr, value: ast.expr, scope: _Scope, line: int) -> None:
+    def _import(self, node: ast.Import | ast.ImportFrom, scope: Scope, offset: int) -> None:
+        base = ""
+        if isinstance(node, ast.ImportFrom):
+            base = "." * node.level + (node.module or "")
+            base += "" if base.endswith(".") else "."
+        for alias in node.names:
+            dotted = base + alias.name
+            self._imports.append(Import(dotted, node.lineno + offset))
+            if base or alias.asname:
+                scope.names[alias.asname or alias.name] = dotted
+            else:
+                top = alias.name.split(".")[0]
+                scope.names[top] = top
+
+    def _assign(self, target: ast.expr, value: ast.expr, scope: Scope, line: int) -> None:
         name = _plain(target)
         if not name:
             return
@@ -175,12 +139,12 @@ class ModuleReader:
         # A fallback (``except ImportError: torch = None``) does not undo an import.
         if found is None and home.names.get(name):
             return
-        home.names[name] = self._resolve(value, scope) or _LOCAL
+        home.names[name] = self._resolve(value, scope) or LOCAL
         home.literals[name] = found
 
     # -- resolving -------------------------------------------------------------------------
 
-    def _resolve(self, node: ast.expr, scope: _Scope) -> str:
+    def _resolve(self, node: ast.expr, scope: Scope) -> str:
         """Return the dotted name of `node`; a call counts as what it returns. Empty if unknown."""
         parts: list[str] = []
         steps = 0
@@ -216,7 +180,7 @@ class ModuleReader:
 
     # -- recording -------------------------------------------------------------------------
 
-    def _call(self, node: ast.Call, scope: _Scope, offset: int, target: str) -> None:
+    def _call(self, node: ast.Call, scope: Scope, offset: int, target: str) -> None:
         function = self._resolve(node.func, scope)
         if not function:
             function = _local_name(node.func)
@@ -233,16 +197,17 @@ class ModuleReader:
             Call(function, arguments, node.lineno + offset, end, scope.name, target, references)
         )
 
-    def _references(self, value: ast.expr, scope: _Scope) -> Iterator[str]:
+    def _references(self, value: ast.expr, scope: Scope) -> Iterator[str]:
         items = value.elts[:50] if isinstance(value, ast.List | ast.Tuple) else [value]
         for item in items:
             if isinstance(item, ast.Name):
                 yield scope.binding(item.id) or item.id
-            elif isinstance(item, ast.Attribute | ast.Call):
-                if name := self._resolve(item, scope) or _local_name(item):
-                    yield name
+            elif isinstance(item, ast.Attribute | ast.Call) and (
+                name := self._resolve(item, scope) or _local_name(item)
+            ):
+                yield name
 
-    def _message(self, node: ast.Dict, scope: _Scope, offset: int) -> None:
+    def _message(self, node: ast.Dict, scope: Scope, offset: int) -> None:
         keys = (key.value for key in node.keys if isinstance(key, ast.Constant))
         found = literal(node, scope.value) if "role" in keys else None
         if isinstance(found, dict) and found.get("role") in ("system", "developer"):
@@ -251,7 +216,7 @@ class ModuleReader:
                 role = str(found["role"])
                 self._messages.append(Assignment(role, content, node.lineno + offset))
 
-    def _function(self, node: _FunctionNode, scope: _Scope, offset: int) -> None:
+    def _function(self, node: _FunctionNode, scope: Scope, offset: int) -> None:
         name = scope.within(node.name)
         decorators = tuple(self._decorators(node, scope))
         self._functions.append(
@@ -263,18 +228,18 @@ class ModuleReader:
                 decorators,
             )
         )
-        scope.names.setdefault(node.name, _LOCAL)
-        inner = _Scope(name, scope)
+        scope.names.setdefault(node.name, LOCAL)
+        inner = Scope(name, scope)
         arguments = node.args
         for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
             annotation = argument.annotation
-            inner.names[argument.arg] = self._resolve(annotation, scope) if annotation else _LOCAL
+            inner.names[argument.arg] = self._resolve(annotation, scope) if annotation else LOCAL
         for star in (arguments.vararg, arguments.kwarg):
             if star is not None:
-                inner.names[star.arg] = _LOCAL
+                inner.names[star.arg] = LOCAL
         self._waiting.append((node.body, inner, offset))
 
-    def _decorators(self, node: _FunctionNode, scope: _Scope) -> Iterator[Decorator]:
+    def _decorators(self, node: _FunctionNode, scope: Scope) -> Iterator[Decorator]:
         for decorator in node.decorator_list:
             name = self._resolve(decorator, scope) or _local_name(decorator)
             if isinstance(decorator, ast.Call):
@@ -288,8 +253,8 @@ class ModuleReader:
             elif name:
                 yield Decorator(name)
 
-    def _class(self, node: ast.ClassDef, scope: _Scope, offset: int) -> None:
-        inner = _Scope(scope.within(node.name), scope, is_class=True)
+    def _class(self, node: ast.ClassDef, scope: Scope, offset: int) -> None:
+        inner = Scope(scope.within(node.name), scope, is_class=True)
         attributes: dict[str, JsonValue] = {}
         for statement in node.body:
             if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
@@ -307,7 +272,7 @@ class ModuleReader:
                 attributes,
             )
         )
-        scope.names.setdefault(node.name, _LOCAL)
+        scope.names.setdefault(node.name, LOCAL)
         self._waiting.append((node.body, inner, offset))
 
 

@@ -10,6 +10,7 @@ import msgspec
 from keepwall import __version__
 from keepwall.server.api.operation import Operation
 from keepwall.server.api.problem import MEDIA_TYPE, Problem
+from keepwall.server.security import HEALTH
 
 _REF = "#/components/schemas/{name}"
 _ERRORS: Mapping[str, str] = {
@@ -20,15 +21,28 @@ _ERRORS: Mapping[str, str] = {
     "503": "Something that is needed does not answer",
 }
 
+_HEALTH: Mapping[str, Any] = {
+    "operationId": "health",
+    "summary": "Say that the server answers, and nothing else.",
+    "security": [],
+    "responses": {
+        "200": {
+            "description": "The text ok",
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        }
+    },
+}
+
 
 def document(operations: Sequence[Operation], prefix: str) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of `operations` served below `prefix`."""
     answers = [operation.answer for operation in operations]
     schemas, components = msgspec.json.schema_components([*answers, Problem], ref_template=_REF)
-    paths: dict[str, dict[str, Any]] = {}
+    paths: dict[str, dict[str, Mapping[str, Any]]] = {}
     for operation, schema in zip(operations, schemas, strict=False):
         described = _describe(operation, schema)
         paths.setdefault(prefix + operation.path, {})[operation.method.lower()] = described
+    paths[HEALTH] = {"get": _HEALTH}
     return {
         "openapi": "3.1.0",
         "info": {

@@ -1,0 +1,1 @@
+"""Respond: open the incident, contain the subject, close the path."""

@@ -1,0 +1,264 @@
+"""Monitoring coupled with enforcement: events in, and the path they took is closed.
+
+event → store → detection → incident → containment → narrower envelope → evidence. Each step is
+recorded as it is reached; a step that fails is said in the incident's timeline, never passed over.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+
+from keepwall.detect.engine import Detection, Detections
+from keepwall.formats.envelope.parse import parse
+from keepwall.formats.envelope.render import render
+from keepwall.foundation.bus.contract import Bus
+from keepwall.foundation.bus.signed import Signer, document_name, seal
+from keepwall.foundation.bus.snapshot import SnapshotDirectory
+from keepwall.foundation.clock import Clock
+from keepwall.foundation.store.store import Store
+from keepwall.prove.record import EvidenceRecorder
+from keepwall.respond import incidents
+from keepwall.respond.incidents import Alarm
+from keepwall.respond.narrow import narrowed
+from keepwall.vocabulary.decision import Effect, Strength
+from keepwall.vocabulary.envelope import EnvelopeGeneration
+from keepwall.vocabulary.errors import IntegrityError, KeepwallError
+from keepwall.vocabulary.event import Activity, Event
+from keepwall.vocabulary.evidence import Evidence
+from keepwall.vocabulary.incident import (
+    Containment,
+    ContainmentLevel,
+    Incident,
+    IncidentState,
+    TimelineEntry,
+)
+
+_log = logging.getLogger(__name__)
+Notify = Callable[[str, int, object], None]
+"""Called with what changed (``event``, ``incident``), its number in the store (or 0), and itself."""
+
+
+class Documents:
+    """Signed documents in their three places: the store, this machine's disk, and the bus."""
+
+    def __init__(
+        self, store: Store, snapshots: SnapshotDirectory, signer: Callable[[], Signer]
+    ) -> None:
+        self._store = store
+        self._snapshots = snapshots
+        self._signer = signer
+        self._bus: Bus | None = None
+
+    async def attach(self, bus: Bus) -> None:
+        """Use `bus` from now on, and bring it up to date with what the store holds."""
+        self._bus = bus
+        for bucket in ("envelopes", "containments"):
+            for key, _, envelope in self._store.documents.list(bucket):
+                await bus.put(bucket, document_name(key), envelope)
+
+    def generation(self, bucket: str, key: str) -> int:
+        """Return the latest generation of a document, or 0."""
+        found = self._store.documents.get(bucket, key)
+        return found[0] if found else 0
+
+    async def put(self, bucket: str, key: str, body: dict[str, Any], generation: int) -> None:
+        """Sign a document and write it to disk first: what must outlive us comes before speed."""
+        envelope = seal(self._signer(), bucket, key, generation, body)
+        self._store.documents.put(bucket, key, generation, envelope)
+        self._snapshots.write(bucket, key, envelope)
+        if self._bus is not None:
+            await self._bus.put(bucket, document_name(key), envelope)
+
+
+@dataclass(slots=True)
+class BurnThePath:
+    """The story from an event to a closed path, for one installation."""
+
+    store: Store
+    documents: Documents
+    detections: Detections
+    evidence: EvidenceRecorder
+    clock: Clock
+    notify: Notify
+
+    async def take(self, events: Sequence[Event]) -> int:
+        """Store events and answer them; return how many were new. Known ones change nothing."""
+        fresh = [event for event in events if self.store.events.get(event.id) is None]
+        if not fresh:
+            return 0
+        self.store.events.append(fresh)
+        numbers = {
+            stored.event.id: stored.sequence for stored in self.store.events.list(limit=len(fresh))
+        }
+        for event in fresh:
+            self.notify("event", numbers.get(event.id, 0), event)
+            for detection in self.detections.match(event):
+                await self._answer(detection)
+        return len(fresh)
+
+    async def _answer(self, detection: Detection) -> None:
+        alarm = Alarm(
+            detection=detection.rule,
+            title=detection.title,
+            severity=detection.severity,
+            surface=detection.surface,
+            contain=detection.contain,
+            event=detection.event,
+        )
+        incident, opened = incidents.attach(self.store, alarm, self.clock)
+        if opened:
+            self._prove("incident.opened", incident.id, "opened", detection.event.strength, {
+                "detection": detection.name, "event": detection.event.id,
+                "subject": incident.subject,
+            })
+        self.notify("incident", 0, incident.id)
+        if detection.contain and incident.state is not IncidentState.CONTAINED:
+            await self._step(incident, "containment", self.contain(incident.subject, incident.id))
+            await self._step(incident, "narrowing", self.narrow(incident.id))
+
+    async def _step(self, incident: Incident, name: str, step: Awaitable[None]) -> None:
+        try:
+            await step
+        except KeepwallError as error:
+            _log.error("%s of %s failed: %s", name, incident.id, error.message)
+            self._tell(incident.id, name, f"failed: {error.message}")
+
+    async def contain(self, subject: str, incident: str) -> None:
+        """Contain `subject`: it is stopped where it runs, and born contained where it starts."""
+        containment = Containment(incident, subject, ContainmentLevel.STOP, self.clock.now())
+        await self._order(containment)
+        self._tell(
+            incident,
+            "containment",
+            f"{subject} is contained: running instances are stopped, new ones do not start",
+            state=IncidentState.CONTAINED,
+        )
+        self._prove("containment", incident, "contained", Strength.PREVENTED, {"subject": subject})
+        self.notify("incident", 0, incident)
+
+    async def release(self, incident: str) -> None:
+        """Lift the containment; the narrowed envelope stays.
+
+        Raises:
+            IntegrityError: there is no such incident.
+        """
+        found = self._incident(incident)
+        released = Containment(
+            incident, found.subject, ContainmentLevel.RELEASED, self.clock.now()
+        )
+        await self._order(released)
+        self._tell(
+            incident,
+            "release",
+            f"{found.subject} may start again, inside its narrowed envelope",
+            state=IncidentState.CLOSED,
+        )
+        self._prove("release", incident, "released", Strength.PREVENTED, {"subject": found.subject})
+        self.notify("incident", 0, incident)
+
+    async def narrow(self, incident: str) -> None:
+        """Publish the next generation of the envelope, with the incident's path denied."""
+        found = self._incident(incident)
+        path = self._path(found)
+        name = next((event.envelope for event in path if event.envelope), "")
+        if not name:
+            self._tell(incident, "narrowing", "no event names an envelope: nothing to narrow")
+            return
+        generation = self.documents.generation("envelopes", name)
+        before = self._current(name)
+        spec = render(narrowed(before, name, path))
+        document = EnvelopeGeneration(name, generation + 1, spec, f"incident {incident}")
+        body = msgspec.to_builtins(document)
+        await self.documents.put("envelopes", name, body, generation + 1)
+        denied = ", ".join(sorted({event.target for event in path}))
+        self._tell(
+            incident,
+            "narrowing",
+            f"envelope {name} is generation {generation + 1}: the path over {denied} is closed",
+            reference=f"{name}@{generation + 1}",
+        )
+        self._prove(
+            "envelope.narrowed",
+            incident,
+            "signed",
+            Strength.PREVENTED,
+            {"envelope": name, "generation": generation + 1, "path": [e.target for e in path]},
+        )
+
+    def prove(self, control: str, about: str, outcome: str, strength: Strength, **detail: Any) -> str:
+        """Record that a control was exercised; return the evidence id."""
+        return self._prove(control, about, outcome, strength, detail)
+
+    def _path(self, incident: Incident) -> list[Event]:
+        """Return what the attack did: the alarms, and what else its process was refused near it."""
+        alarms = [e for each in incident.events if (e := self.store.events.get(each))]
+        runs = {event.id.rsplit(":", 1)[0] for event in alarms}
+        recent = [
+            stored.event
+            for stored in self.store.events.list(subject=incident.subject, limit=200)
+            if stored.event.id.rsplit(":", 1)[0] in runs
+        ]
+        refused = [event for event in reversed(recent) if event.effect is not Effect.ALLOW]
+        processes = {(event.process.pid, event.process.started) for event in alarms}
+        steps = (Activity.CONNECT, Activity.EXECUTE)
+        return [
+            event
+            for event in refused
+            if event in alarms
+            or (
+                (event.process.pid, event.process.started) in processes and event.activity in steps
+            )
+        ]
+
+    def _current(self, name: str) -> Any:
+        found = self.store.documents.get("envelopes", name)
+        if found is None:
+            return None
+        spec = self._spec(found[1])
+        return parse(spec.encode(), f"{name} generation {found[0]}")
+
+    def _spec(self, envelope: bytes) -> str:
+        from keepwall.formats import dsse  # noqa: PLC0415
+
+        payload = msgspec.json.decode(dsse.decode(envelope).payload)
+        return str(payload["body"]["spec"])
+
+    def _incident(self, incident: str) -> Incident:
+        found = self.store.incidents.get(incident)
+        if found is None:
+            raise IntegrityError(
+                f"there is no incident {incident}", hint="keepwall incident list shows them"
+            )
+        return found
+
+    async def _order(self, containment: Containment) -> None:
+        generation = self.documents.generation("containments", containment.incident) + 1
+        body = msgspec.to_builtins(containment)
+        await self.documents.put("containments", containment.incident, body, generation)
+
+    def _tell(
+        self,
+        incident: str,
+        kind: str,
+        text: str,
+        *,
+        reference: str = "",
+        state: IncidentState | None = None,
+    ) -> None:
+        entry = TimelineEntry(self.clock.now(), kind, text, reference)
+        self.store.incidents.add(incident, entry, state=state)
+
+    def _prove(
+        self, control: str, about: str, outcome: str, strength: Strength, detail: dict[str, Any]
+    ) -> str:
+        identity = f"ev-{uuid4()}"
+        self.evidence.record(
+            Evidence(identity, control, about, self.clock.now(), outcome, strength, detail)
+        )
+        return identity
