@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,9 +80,9 @@ class Console:
             self.app, host="127.0.0.1", port=self.served.port, log_level="warning", lifespan="off"
         )
         self._server = uvicorn.Server(config)
-        self._server.capture_signals = _no_signals  # type: ignore[method-assign] - pytest keeps them
+        self._server.capture_signals = nullcontext  # type: ignore[method-assign] - pytest keeps them
         self._task = asyncio.create_task(self._server.serve())
-        while not self._server.started:
+        while not self._server.started:  # noqa: ASYNC110 - uvicorn sets a flag and no event
             await asyncio.sleep(0.01)
 
     async def stop(self) -> None:
@@ -90,12 +90,6 @@ class Console:
             self._server.should_exit = True
             self.live.close()
             await self._task
-
-
-def _no_signals():
-    from contextlib import nullcontext
-
-    return nullcontext()
 
 
 @asynccontextmanager

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 from console_world import NARROW, SHOTS, WIDE, Watched, chromium, console, sign_in
 from playwright.async_api import Browser
 from server_samples import assets, findings
 
+from keepwall.server.queries import quote_parameter
+
 pytestmark = pytest.mark.real
 
 SCREENS = {
     "overview": "/",
     "inventory": "/inventory",
-    "asset": f"/inventory/asset?id={quote(assets()[0].id, safe='')}",
-    "asset-hostile": f"/inventory/asset?id={quote(assets()[2].id, safe='', errors='surrogateescape')}",
+    "asset": f"/inventory/asset?id={quote_parameter(assets()[0].id)}",
+    "asset-hostile": f"/inventory/asset?id={quote_parameter(assets()[2].id)}",
     "findings": "/findings",
     "finding": f"/findings/{findings()[0].fingerprint}",
     "events": "/events",
@@ -37,7 +38,7 @@ async def picture(watched: Watched, name: str) -> None:
     assert watched.complaints == [], name
 
 
-async def shoot(browser: Browser, served, screens: dict[str, str], prefix: str) -> None:  # noqa: ANN001
+async def shoot(browser: Browser, served, screens: dict[str, str], prefix: str) -> None:
     for scheme in ("light", "dark"):
         for size, viewport in (("wide", WIDE), ("narrow", NARROW)):
             context = await browser.new_context(color_scheme=scheme, viewport=viewport)

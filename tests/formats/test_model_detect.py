@@ -117,7 +117,6 @@ def test_other_files_are_no_models(data, name):
     ("data", "name"),
     [
         (b"not a pickle", "a.pkl"),
-        (b"\x80\x04", "a.pkl"),
         (b"GGUF\x03", "m.gguf"),
         (b"GGUF" + struct.pack("<IQQ", 3, 0, 2**60), "m.gguf"),
         (b"abc", "m.safetensors"),
@@ -171,3 +170,10 @@ def test_a_prefix_covers_what_lies_below_it_only():
     found = model(bad, "a.pkl")
     assert found is not None
     assert found.reason == "imports numpy.load"
+
+
+@pytest.mark.parametrize("data", [b"\x80\x04", BAD[:-3], GOOD[:-1]])
+def test_a_pickle_that_is_cut_says_so(data):
+    found = model(data, "a.pkl")
+    assert found is not None
+    assert "to its end" in found.unread

@@ -113,13 +113,43 @@ def findings() -> tuple[Finding, ...]:
         )
 
     return (
-        one("model-executes", "Model runs code when it is loaded", Severity.CRITICAL, model, "Convert it to safetensors:\n\n    python -m safetensors.convert scorer.pkl"),
-        one("agent-shell", "Agent may run any shell command", Severity.HIGH, agent, "Name the programs that it needs."),
-        one("endpoint-open", "Inference endpoint takes calls from anyone", Severity.HIGH, endpoint, "Put the gateway before it."),
-        one("notebook-output", f"Notebook {HOSTILE} keeps a token in its output", Severity.MEDIUM, notebook, "Clear the outputs and rotate the token."),
+        one(
+            "model-executes",
+            "Model runs code when it is loaded",
+            Severity.CRITICAL,
+            model,
+            "Convert it to safetensors:\n\n    python -m safetensors.convert scorer.pkl",
+        ),
+        one(
+            "agent-shell",
+            "Agent may run any shell command",
+            Severity.HIGH,
+            agent,
+            "Name the programs that it needs.",
+        ),
+        one(
+            "endpoint-open",
+            "Inference endpoint takes calls from anyone",
+            Severity.HIGH,
+            endpoint,
+            "Put the gateway before it.",
+        ),
+        one(
+            "notebook-output",
+            f"Notebook {HOSTILE} keeps a token in its output",
+            Severity.MEDIUM,
+            notebook,
+            "Clear the outputs and rotate the token.",
+        ),
         one("model-owner", "Model has no owner", Severity.LOW, model, "Add a CODEOWNERS line."),
-        one("endpoint-name", "Endpoint is addressed by number", Severity.INFO, endpoint, "Give it a name."),
-    )  # fmt: skip
+        one(
+            "endpoint-name",
+            "Endpoint is addressed by number",
+            Severity.INFO,
+            endpoint,
+            "Give it a name.",
+        ),
+    )
 
 
 def event(
@@ -159,10 +189,20 @@ def incident(name: str = "inc-1", title: str = "Agent sends restricted data out"
         events=("node-1:boot:1", "node-1:boot:2"),
         timeline=(
             TimelineEntry(NOW, "read", "/models/claims/training was read", "node-1:boot:1"),
-            TimelineEntry(NOW + timedelta(seconds=2), "refused", "203.0.113.2:443 was refused", "node-1:boot:2"),
-            TimelineEntry(NOW + timedelta(seconds=3), "evidence", "The refusal is in the ledger", "ledger:control-plane/17"),
+            TimelineEntry(
+                NOW + timedelta(seconds=2),
+                "refused",
+                "203.0.113.2:443 was refused",
+                "node-1:boot:2",
+            ),
+            TimelineEntry(
+                NOW + timedelta(seconds=3),
+                "evidence",
+                "The refusal is in the ledger",
+                "ledger:control-plane/17",
+            ),
         ),
-    )  # fmt: skip
+    )
 
 
 def fill(store: Store) -> None:

@@ -154,7 +154,7 @@ async def test_static_files_end_at_their_folder(world: World) -> None:
 
 
 async def test_a_defect_shows_nothing_of_itself(
-    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken() -> None:
         raise RuntimeError("a detail that is nobody's business")

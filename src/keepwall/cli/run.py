@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     epilog="Returns the exit code of CMD, or 125 when it could not be started in its envelope.",
 )
 @click.option("-e", "--envelope", type=click.Path(path_type=Path), help="Enforce this envelope.")
-@click.option("--learn", type=click.Path(path_type=Path), help="Write an envelope of what CMD uses.")
+@click.option(
+    "--learn", type=click.Path(path_type=Path), help="Write an envelope of what CMD uses."
+)
 @click.option("--name", default="", help="Name of the learned envelope (default: the file's name).")
 @click.option(
     "--accept-weaker", multiple=True, metavar="RULE", help="Accept a rule below the minimum."
@@ -57,9 +59,7 @@ def command(
                 command, learn.absolute(), surroundings, name=name or _name_of(learn)
             )
         if envelope is not None:
-            return fence.run(
-                command, read_envelope(envelope), surroundings, accepted=accept_weaker
-            )
+            return fence.run(command, read_envelope(envelope), surroundings, accepted=accept_weaker)
     except KeepwallError as error:
         print(f"keepwall: {error.message}", file=sys.stderr)
         if error.hint:

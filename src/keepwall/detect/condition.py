@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-
 from sigma.conditions import (
     ConditionAND,
     ConditionFieldEqualsValueExpression,

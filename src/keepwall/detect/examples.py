@@ -10,12 +10,11 @@ from keepwall.detect.detection import DetectionExample
 from keepwall.detect.fields import Category
 from keepwall.rulebook.source import Marked, parse
 from keepwall.vocabulary.decision import Effect, Plane, Strength, Tier
-from keepwall.vocabulary.event import Activity, Event, EventClass, Process
+from keepwall.vocabulary.event import Event, EventClass, Process
 
 _Word = TypeVar("_Word", bound=StrEnum)
-_KEYS = frozenset(
-    "class activity target effect plane tier strength node subject rule envelope process".split()
-)
+_TEXTS = frozenset({"node", "subject", "rule", "envelope"})
+_KEYS = _TEXTS | {"class", "activity", "target", "effect", "plane", "tier", "strength", "process"}
 _PROCESS = frozenset({"pid", "path", "command_line", "user"})
 _AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -59,7 +58,7 @@ def _example(node: Marked, category: Category) -> DetectionExample:
         activity=_word(entries.get("activity"), category.activities[0]),
         at=_AT,
         node=texts.get("node", "node-1"),
-        subject=entries["subject"].text() if "subject" in entries else "run:example",
+        subject=texts.get("subject", "run:example"),
         target=entries["target"].text(),
         effect=effect,
         plane=_word(entries.get("plane"), Plane.NETWORK if network else Plane.RUNTIME),
@@ -97,4 +96,9 @@ def _process(node: Marked) -> Process:
     if not isinstance(pid, int) or isinstance(pid, bool):
         raise entries["pid"].error("a number is expected here")
     texts = {name: entry.text() for name, entry in entries.items() if name != "pid"}
-    return Process(pid=pid, **texts)
+    return Process(
+        pid=pid,
+        path=texts.get("path", ""),
+        command_line=texts.get("command_line", ""),
+        user=texts.get("user", ""),
+    )

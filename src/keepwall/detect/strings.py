@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import cast
 
-import re2
 from sigma.types import SigmaCasedString, SigmaString, SpecialChars
 
 from keepwall.detect.fields import Field, Reader, Record
@@ -65,7 +65,7 @@ def _shape(value: SigmaString, fold: Callable[[str], str]) -> tuple[Shape, str]:
         return shape, "".join(literals)
     wild = {many: ".*", SpecialChars.WILDCARD_SINGLE: "."}
     return Shape.GLOB, "".join(
-        re2.escape(fold(part)) if isinstance(part, str) else wild[cast("SpecialChars", part)]
+        re.escape(fold(part)) if isinstance(part, str) else wild[cast("SpecialChars", part)]
         for part in parts
     )
 

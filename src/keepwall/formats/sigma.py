@@ -6,12 +6,13 @@ every mistake, which pySigma does not know.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 from uuid import UUID
 
-import re2
+import re2  # type: ignore[import-untyped] # it has neither types nor stubs
 from sigma.conditions import ConditionOR, ConditionType
 from sigma.exceptions import SigmaError, SigmaRegularExpressionError
 from sigma.policy import SigmaPolicy
@@ -29,13 +30,16 @@ MAX_NESTING: Final = 12
 MAX_PATTERN: Final = 500
 MAX_PATTERNS: Final = 50
 MODIFIERS: Final = frozenset(
-    "all cased cidr contains dotall endswith exists gt gte i ignorecase lt lte m multiline neq re s "
-    "startswith".split()
+    {"all", "cased", "cidr", "contains", "endswith", "exists", "neq", "startswith"}
+    | {"re", "i", "ignorecase", "m", "multiline", "s", "dotall"}
+    | {"gt", "gte", "lt", "lte"}
 )
 """The modifiers that can be evaluated in process; a rule with another one does not load."""
 
 _LIMITS = YamlLimits(nodes=2_000, depth=12, documents=1)
 _PATTERN_MEMORY = 1 << 20
+_LEVELS = {"informational": Severity.INFO}
+_LETTERS = ((re.IGNORECASE, "i"), (re.MULTILINE, "m"), (re.DOTALL, "s"))
 _BAD_INPUT = (SigmaError, TypeError, AttributeError, KeyError, ValueError)
 """What pySigma raises for values of a wrong type, besides its own errors."""
 
@@ -48,7 +52,7 @@ class LinearRegex(RegexEngine):
         options = re2.Options()
         options.log_errors = False
         options.max_mem = _PATTERN_MEMORY
-        letters = "".join(letter for bit, letter in ((2, "i"), (8, "m"), (16, "s")) if flags & bit)
+        letters = "".join(letter for flag, letter in _LETTERS if flags & flag)
         return cast(
             "RegexPattern", re2.compile(f"(?{letters}){pattern}" if letters else pattern, options)
         )
@@ -119,7 +123,7 @@ def read_sigma(data: bytes, origin: str) -> SigmaDocument:
         id=rule.id,
         title=rule.title,
         description=(rule.description or "").strip(),
-        level=Severity(str(rule.level).removesuffix("rmational")),
+        level=_LEVELS.get(str(rule.level)) or Severity(str(rule.level)),
         tags=tuple(str(tag) for tag in rule.tags),
         category=rule.logsource.category or "",
         product=rule.logsource.product or "",
@@ -136,10 +140,8 @@ def _mapping(data: bytes, origin: str) -> YamlMap:
     try:
         documents = load_yaml(data, _LIMITS)
     except FormatError as error:
-        line = error.place.removeprefix("line ") or "1"
-        raise RuleError(
-            error.message.removeprefix(f"{error.place}: "), place=f"{origin}:{line}"
-        ) from error
+        place = f"{origin}:{error.place.removeprefix('line ') or 1}"
+        raise RuleError(error.message.removeprefix(f"{error.place}: "), place=place) from error
     if not documents or not isinstance(documents[0], YamlMap):
         raise RuleError("a Sigma rule is a mapping", place=f"{origin}:1")
     written = documents[0]
@@ -203,7 +205,7 @@ def _bounded_conditions(detection: YamlMap, origin: str) -> None:
     conditions = written if isinstance(written, list) else [written]
     if not all(isinstance(text, str) for text in conditions):
         raise RuleError("`condition` is a text", place=place)
-    text = " or ".join(conditions)
+    text = " or ".join(map(str, conditions))
     if len(text) > MAX_CONDITION or text.count("(") > MAX_NESTING:
         raise RuleError(
             f"a condition has at most {MAX_CONDITION} characters and {MAX_NESTING} parentheses",

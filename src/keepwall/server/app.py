@@ -31,7 +31,7 @@ BODY_LIMIT = 64 * 1024
 """Bytes of a request; nothing that is sent here is larger than a form."""
 
 
-def create_app(  # noqa: PLR0913 - the parts of the application, by keyword
+def create_app(
     store: Store,
     live: LiveFeed,
     *,

@@ -34,8 +34,9 @@ from keepwall.server.live import LiveFeed
 from keepwall.vocabulary.errors import ConnectError, FormatError, KeepwallError
 from keepwall.vocabulary.subjects import EVENT_SUBJECTS
 from keepwall.workflows import connection
-from keepwall.workflows.burn_the_path import BurnThePath, Documents
+from keepwall.workflows.burn_the_path import BurnThePath
 from keepwall.workflows.connection import Connection
+from keepwall.workflows.documents import Documents
 from keepwall.workflows.fence import node_name
 from keepwall.workflows.scan import scan
 
@@ -125,7 +126,9 @@ async def started(settings: Settings, clock: Clock) -> AsyncIterator[ControlPlan
     state = settings.state.ensure()
     async with AsyncExitStack() as stack:
         trust = Trust.open_or_create(state.trust, settings.organisation, clock)
-        ledger = stack.enter_context(Ledger(state.ledger / "control", trust.signer("ledger"), clock))
+        ledger = stack.enter_context(
+            Ledger(state.ledger / "control", trust.signer("ledger"), clock)
+        )
         stack.callback(ledger.head)
         store = stack.enter_context(Store.open(settings.store_url or state.database_url))
         files = _certificates(trust, state)

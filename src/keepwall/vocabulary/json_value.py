@@ -4,6 +4,4 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-JsonValue = (
-    None | bool | int | float | str | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
-)
+JsonValue = None | bool | int | float | str | Sequence["JsonValue"] | Mapping[str, "JsonValue"]

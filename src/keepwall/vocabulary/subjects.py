@@ -12,6 +12,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 
 EVENT_STREAM = "kw-events"
 EVENT_SUBJECTS = "kw.v1.event.>"
+_NARROWING = "#narrowed"
 BUCKETS = ("envelopes", "revocations", "containments", "status")
 
 
@@ -25,3 +26,17 @@ def event_subject(plane: Plane, node: str) -> str:
 def kv_key(entity: str) -> str:
     """Return `entity` as a key that NATS accepts, reversibly unambiguous (``=XX`` for odd bytes)."""
     return _UNSAFE.sub(lambda match: "".join(f"={byte:02X}" for byte in match[0].encode()), entity)
+
+
+def narrowing_of(name: str) -> str:
+    """Return the uid of the document that narrows the envelope `name` after incidents.
+
+    It is a document of its own, so that applying the team's envelope anew never opens a path that
+    an incident has closed.
+    """
+    return name + _NARROWING
+
+
+def concerns(uid: str, name: str) -> bool:
+    """Return whether the document `uid` binds subjects of the envelope `name`."""
+    return uid in (name, narrowing_of(name))

@@ -15,11 +15,7 @@ from uuid import uuid4
 import msgspec
 
 from keepwall.detect.engine import Detection, Detections
-from keepwall.formats.envelope.parse import parse
 from keepwall.formats.envelope.render import render
-from keepwall.foundation.bus.contract import Bus
-from keepwall.foundation.bus.signed import Signer, document_name, seal
-from keepwall.foundation.bus.snapshot import SnapshotDirectory
 from keepwall.foundation.clock import Clock
 from keepwall.foundation.store.store import Store
 from keepwall.prove.record import EvidenceRecorder
@@ -38,42 +34,12 @@ from keepwall.vocabulary.incident import (
     IncidentState,
     TimelineEntry,
 )
+from keepwall.vocabulary.subjects import narrowing_of
+from keepwall.workflows.documents import Documents
 
 _log = logging.getLogger(__name__)
 Notify = Callable[[str, int, object], None]
 """Called with what changed (``event``, ``incident``), its number in the store (or 0), and itself."""
-
-
-class Documents:
-    """Signed documents in their three places: the store, this machine's disk, and the bus."""
-
-    def __init__(
-        self, store: Store, snapshots: SnapshotDirectory, signer: Callable[[], Signer]
-    ) -> None:
-        self._store = store
-        self._snapshots = snapshots
-        self._signer = signer
-        self._bus: Bus | None = None
-
-    async def attach(self, bus: Bus) -> None:
-        """Use `bus` from now on, and bring it up to date with what the store holds."""
-        self._bus = bus
-        for bucket in ("envelopes", "containments"):
-            for key, _, envelope in self._store.documents.list(bucket):
-                await bus.put(bucket, document_name(key), envelope)
-
-    def generation(self, bucket: str, key: str) -> int:
-        """Return the latest generation of a document, or 0."""
-        found = self._store.documents.get(bucket, key)
-        return found[0] if found else 0
-
-    async def put(self, bucket: str, key: str, body: dict[str, Any], generation: int) -> None:
-        """Sign a document and write it to disk first: what must outlive us comes before speed."""
-        envelope = seal(self._signer(), bucket, key, generation, body)
-        self._store.documents.put(bucket, key, generation, envelope)
-        self._snapshots.write(bucket, key, envelope)
-        if self._bus is not None:
-            await self._bus.put(bucket, document_name(key), envelope)
 
 
 @dataclass(slots=True)
@@ -113,10 +79,17 @@ class BurnThePath:
         )
         incident, opened = incidents.attach(self.store, alarm, self.clock)
         if opened:
-            self._prove("incident.opened", incident.id, "opened", detection.event.strength, {
-                "detection": detection.name, "event": detection.event.id,
-                "subject": incident.subject,
-            })
+            self._prove(
+                "incident.opened",
+                incident.id,
+                "opened",
+                detection.event.strength,
+                {
+                    "detection": detection.name,
+                    "event": detection.event.id,
+                    "subject": incident.subject,
+                },
+            )
         self.notify("incident", 0, incident.id)
         if detection.contain and incident.state is not IncidentState.CONTAINED:
             await self._step(incident, "containment", self.contain(incident.subject, incident.id))
@@ -149,9 +122,7 @@ class BurnThePath:
             IntegrityError: there is no such incident.
         """
         found = self._incident(incident)
-        released = Containment(
-            incident, found.subject, ContainmentLevel.RELEASED, self.clock.now()
-        )
+        released = Containment(incident, found.subject, ContainmentLevel.RELEASED, self.clock.now())
         await self._order(released)
         self._tell(
             incident,
@@ -170,18 +141,17 @@ class BurnThePath:
         if not name:
             self._tell(incident, "narrowing", "no event names an envelope: nothing to narrow")
             return
-        generation = self.documents.generation("envelopes", name)
-        before = self._current(name)
-        spec = render(narrowed(before, name, path))
-        document = EnvelopeGeneration(name, generation + 1, spec, f"incident {incident}")
-        body = msgspec.to_builtins(document)
-        await self.documents.put("envelopes", name, body, generation + 1)
+        uid = narrowing_of(name)
+        generation = self.documents.generation("envelopes", uid)
+        spec = render(narrowed(self.documents.envelope(uid), name, path))
+        document = EnvelopeGeneration(uid, generation + 1, spec, f"incident {incident}")
+        await self.documents.put("envelopes", uid, msgspec.to_builtins(document), generation + 1)
         denied = ", ".join(sorted({event.target for event in path}))
         self._tell(
             incident,
             "narrowing",
-            f"envelope {name} is generation {generation + 1}: the path over {denied} is closed",
-            reference=f"{name}@{generation + 1}",
+            f"envelope {uid} is generation {generation + 1}: the path over {denied} is closed",
+            reference=f"{uid}@{generation + 1}",
         )
         self._prove(
             "envelope.narrowed",
@@ -191,7 +161,9 @@ class BurnThePath:
             {"envelope": name, "generation": generation + 1, "path": [e.target for e in path]},
         )
 
-    def prove(self, control: str, about: str, outcome: str, strength: Strength, **detail: Any) -> str:
+    def prove(
+        self, control: str, about: str, outcome: str, strength: Strength, **detail: Any
+    ) -> str:
         """Record that a control was exercised; return the evidence id."""
         return self._prove(control, about, outcome, strength, detail)
 
@@ -211,23 +183,8 @@ class BurnThePath:
             event
             for event in refused
             if event in alarms
-            or (
-                (event.process.pid, event.process.started) in processes and event.activity in steps
-            )
+            or ((event.process.pid, event.process.started) in processes and event.activity in steps)
         ]
-
-    def _current(self, name: str) -> Any:
-        found = self.store.documents.get("envelopes", name)
-        if found is None:
-            return None
-        spec = self._spec(found[1])
-        return parse(spec.encode(), f"{name} generation {found[0]}")
-
-    def _spec(self, envelope: bytes) -> str:
-        from keepwall.formats import dsse  # noqa: PLC0415
-
-        payload = msgspec.json.decode(dsse.decode(envelope).payload)
-        return str(payload["body"]["spec"])
 
     def _incident(self, incident: str) -> Incident:
         found = self.store.incidents.get(incident)

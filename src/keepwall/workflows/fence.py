@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from keepwall.decide.enforcement import Compilation
 from keepwall.enforce.runtime import launch, probe
 from keepwall.enforce.runtime.compile import plan
 from keepwall.enforce.runtime.plan import RunPlan
 from keepwall.enforce.runtime.report import EventSink, Reporter
 from keepwall.enforce.runtime.supervisor import Supervisor
-from keepwall.decide.enforcement import Compilation
 from keepwall.foundation.clock import Clock
 from keepwall.foundation.spool import Spool
 from keepwall.foundation.state import StateDirectory

@@ -44,7 +44,9 @@ def write_draft(used: Used, target: Path, name: str, say: Callable[[str], None])
     """
     found = draft(used, name, os.path.expanduser("~"))
     lines = [f"# Learned from one run of {name}. Read it, narrow it, then: keepwall run --envelope"]
-    lines += [f"# Left out: {''.join(c for c in each if c.isprintable())}" for each in found.left_out]
+    lines += [
+        f"# Left out: {''.join(c for c in each if c.isprintable())}" for each in found.left_out
+    ]
     text = "\n".join(lines) + "\n" + render(found.envelope)
     try:
         with target.open("x", encoding="utf-8") as file:

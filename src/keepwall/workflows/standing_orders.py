@@ -13,18 +13,23 @@ from typing import Any
 import msgspec
 
 from keepwall.decide.composition import compose
+from keepwall.formats.envelope.parse import parse
 from keepwall.foundation.bus.snapshot import SnapshotDirectory
 from keepwall.foundation.clock import Clock
 from keepwall.foundation.state import StateDirectory
-from keepwall.formats.envelope.parse import parse
 from keepwall.vocabulary.envelope import Envelope, EnvelopeGeneration
 from keepwall.vocabulary.errors import IntegrityError
 from keepwall.vocabulary.incident import Containment, ContainmentLevel
+from keepwall.vocabulary.subjects import concerns
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """The envelope that holds now, its generation (0: only the given one), and a containment."""
+    """The envelope that holds now, and a containment.
+
+    `generation` is the sum of those of all documents that bind, so it rises with each of them; 0
+    means the given envelope alone.
+    """
 
     envelope: Envelope
     generation: int
@@ -51,8 +56,8 @@ def standing_orders(envelope: Envelope, state: StateDirectory, clock: Clock) -> 
                 containment = found
         for body in documents.bodies("envelopes"):
             signed = msgspec.convert(body, EnvelopeGeneration)
-            if signed.uid == envelope.name:
-                generation = signed.generation
+            if concerns(signed.uid, envelope.name):
+                generation += signed.generation
                 origin = f"{signed.uid} generation {signed.generation}"
                 envelope = compose([envelope, parse(signed.spec.encode(), origin)])
     return Orders(envelope, generation, containment)

@@ -25,6 +25,8 @@ from keepwall.vocabulary.envelope import (
     ProcessSection,
 )
 
+_EPHEMERAL = 32_768
+"""Ports from here on are handed out, not chosen (ip_local_port_range)."""
 _TOGETHER = 4
 """From this many files in one directory on, the directory is what was meant."""
 _TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - named to be recognised, not used
@@ -65,7 +67,7 @@ def draft(used: Used, name: str, home: str) -> Draft:
             process=ProcessSection(allow=_literal(used.files[Use.EXECUTE])),
             file=_files(used, home),
             network=NetworkSection(
-                egress=_addresses(used.reached), listen=_addresses(used.offered, ephemeral=True)
+                egress=_addresses(used.reached - used.offered), listen=_listens(used.offered)
             ),
         ),
         tuple(left_out),
@@ -151,17 +153,20 @@ def _outermost(rules: Iterable[str]) -> Sequence[str]:
     return found
 
 
-def _addresses(
-    seen: Iterable[tuple[str, int]], *, ephemeral: bool = False
-) -> tuple[AddressRule, ...]:
-    """Return one rule per address with its ports; bound ports chosen by the kernel are port 0."""
+def _addresses(seen: Iterable[tuple[str, int]]) -> tuple[AddressRule, ...]:
+    """Return one rule per address with its ports."""
     ports: dict[str, set[int]] = {}
     for address, port in seen:
         ports.setdefault(address, set()).add(port)
-    if ephemeral:
-        return tuple(
-            AddressRule(address, (port,))
-            for address in sorted(ports)
-            for port in sorted(ports[address])
-        )
     return tuple(AddressRule(address, tuple(sorted(ports[address]))) for address in sorted(ports))
+
+
+def _listens(seen: Iterable[tuple[str, int]]) -> tuple[AddressRule, ...]:
+    """Return where it listened; ports that the system or a library picked anew are any port."""
+    found = {(address, 0 if port == 0 or port >= _EPHEMERAL else port) for address, port in seen}
+    any_port = {address for address, port in found if port == 0}
+    return tuple(
+        AddressRule(address, () if address in any_port else (port,))
+        for address, port in sorted(found)
+        if port == 0 or address not in any_port
+    )

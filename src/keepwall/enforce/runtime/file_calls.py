@@ -94,9 +94,7 @@ class FileCalls:
         verdicts = [(use, self._policy.decide(use, path)) for use in uses]
         for use, verdict in verdicts:
             if not verdict.allowed:
-                self._explain(
-                    call, use, real, verdict, creates=bool(wanted.flags & os.O_CREAT)
-                )
+                self._explain(call, use, real, verdict, creates=bool(wanted.flags & os.O_CREAT))
                 return
         watched = self._watch(call, verdicts, path)
         if self._observe or all(self._granted[use].match(path) for use in uses):

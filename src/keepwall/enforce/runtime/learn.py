@@ -66,7 +66,9 @@ class Observer:
             self._note_open(call, name)
         elif name in ("execve", "execveat"):
             directory, path, follow = calls.program_path(self._listener, call, name)
-            self._add(Use.EXECUTE, self._real(call, directory, path, follow=follow))
+            real = self._real(call, directory, path, follow=follow)
+            if os.path.exists(real):  # a search along PATH asks for many that are not there
+                self._add(Use.EXECUTE, real)
         elif name in calls.CHANGES:
             for argument in calls.CHANGES[name]:
                 directory = (

@@ -42,6 +42,7 @@ class SocketCalls:
         self._reporter = reporter
         self._observe = plan.envelope.mode is Mode.OBSERVE
         self._abstract: set[bytes] = set()
+        self._own: set[tuple[str, int]] = set()
         self._waiting: list[Thread] = []
 
     def answer(self, call: StoppedCall, name: str) -> None:
@@ -59,6 +60,10 @@ class SocketCalls:
             raw = self._listener.memory(call, call.arguments[1], size)
             if name == "connect" and raw[:2] == b"\0\0":  # AF_UNSPEC only takes a peer away
                 sockets.connect(sock, raw)
+                self._listener.succeed(call)
+                return
+            if sock.family == socket.AF_NETLINK:  # only route sockets can be made; they just tell
+                (sockets.bind if name == "bind" else sockets.connect)(sock, raw)
                 self._listener.succeed(call)
                 return
             endpoint = sockets.parse(raw)
@@ -98,6 +103,8 @@ class SocketCalls:
             return False
         address = sockets.reached(endpoint)
         verdict = self._policy.reach(address, endpoint.port)
+        if verdict.rule.endswith(":default") and self._is_own(address, endpoint.port):
+            verdict = Verdict(Effect.ALLOW, "network.egress:own listener")
         target = _target(address, endpoint.port)
         if not self._may(call, Activity.CONNECT, target, verdict):
             return False
@@ -109,6 +116,11 @@ class SocketCalls:
         self._waiting.append(thread)
         thread.start()
         return True
+
+    def _is_own(self, address: Address, port: int) -> bool:
+        """Return whether the subject itself listens there: parts of it may talk to each other."""
+        anywhere = "0.0.0.0" if address.version == 4 else "::"  # noqa: PLR2004, S104 - compared only
+        return address.is_loopback and bool(self._own & {(str(address), port), (anywhere, port)})
 
     def _complete_waiting(self, call: StoppedCall, sock: socket.socket, raw: bytes) -> None:
         with sock:
@@ -146,6 +158,7 @@ class SocketCalls:
             verdict = self._policy.offer(address, endpoint.port)
             if self._may(call, Activity.LISTEN, _target(address, endpoint.port), verdict):
                 sockets.bind(sock, endpoint.raw)
+                self._own.add((str(address), sock.getsockname()[1]))
                 self._listener.succeed(call)
         elif endpoint.abstract or not endpoint.path:
             sockets.bind(sock, endpoint.raw)

@@ -71,15 +71,20 @@ class Cursor:
             raise EOFError
         self.offset += length
 
-    def line(self, limit: int = 4096) -> bytes:
-        """Return the bytes up to the next newline and move past it.
+    def line(self, keep: int = 4096, limit: int = 64 << 20) -> bytes:
+        """Return the first `keep` bytes up to the next newline, and move past it.
 
         Raises:
             EOFError: there is none within `limit` bytes.
         """
-        data = self._source.read_at(self.offset, limit)
-        line, newline, _ = data.partition(b"\n")
-        if not newline:
-            raise EOFError
-        self.offset += len(line) + 1
-        return line
+        start = end = self.offset
+        while end - start < limit:
+            data = self._source.read_at(end, 4096 if end == start else self._window)
+            if not data:
+                break
+            index = data.find(b"\n")
+            if index >= 0:
+                self.offset = end + index + 1
+                return self._source.read_at(start, min(keep, end + index - start))
+            end += len(data)
+        raise EOFError
