@@ -16,7 +16,7 @@ from keepwall.formats.workflow import is_pinned_action, read_workflow
 def test_dockerfile_stages_continuations_and_heredocs():
     text = (
         "# syntax=docker/dockerfile:1\nARG TAG=1.0\nFROM python:${TAG} AS build\nRUN pip install \\\n"
-        "    # why\n    torch && \\\n    vllm\nRUN <<EOF\nFROM inside\nEOF\nFROM scratch\nCMD [\"vllm\", \"serve\"]\n"
+        '    # why\n    torch && \\\n    vllm\nRUN <<EOF\nFROM inside\nEOF\nFROM scratch\nCMD ["vllm", "serve"]\n'
     )
     found = list(read_dockerfile(text))
     assert [(each.instruction, each.stage, each.line) for each in found] == [
@@ -132,7 +132,10 @@ def test_workflows():
     assert workflow.permissions == {"contents": "write"}
     assert workflow.runners == ("self-hosted", "gpu")
     assert [image for image, _ in workflow.images] == ["python:3.11", "redis"]
-    steps = [(each.job, each.uses, each.pinned, each.run, each.checkout_ref, each.line) for each in workflow.steps]
+    steps = [
+        (each.job, each.uses, each.pinned, each.run, each.checkout_ref, each.line)
+        for each in workflow.steps
+    ]
     assert steps == [
         ("a", "actions/checkout@v4", False, "", "${{ github.head_ref }}", 10),
         ("a", "", True, "make", "", 12),

@@ -68,7 +68,9 @@ def test_pipfile_conda_setup_cfg_and_npm():
     ]
     setup = "[options]\ninstall_requires =\n  torch==1.0\n  vllm\n[options.extras_require]\nx = openai>1\n"
     assert [each[0] for each in brief(read_setup_cfg(setup))] == ["torch", "vllm", "openai"]
-    package = b'{"name": "x", "license": "MIT", "dependencies": {"openai": "4.1.0", "langchain": "^0.3"}}'
+    package = (
+        b'{"name": "x", "license": "MIT", "dependencies": {"openai": "4.1.0", "langchain": "^0.3"}}'
+    )
     found, details = read_package_json(package)
     assert brief(found) == [("openai", "4.1.0", True, 1), ("langchain", "^0.3", False, 1)]
     assert details.licence == "MIT"

@@ -16,7 +16,9 @@ from keepwall.formats.modelfile.detect import detect_model
 from keepwall.formats.modelfile.zip import read_directory, read_member
 from keepwall.vocabulary.errors import FormatError
 
-HARMLESS = frozenset({"collections.OrderedDict", "torch._utils._rebuild_tensor_v2", "numpy.dtypes."})
+HARMLESS = frozenset(
+    {"collections.OrderedDict", "torch._utils._rebuild_tensor_v2", "numpy.dtypes."}
+)
 
 
 class Runs:
@@ -78,11 +80,21 @@ TENSOR = {"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}
         (archive({"m/data.pkl": BAD}, zipfile.ZIP_DEFLATED), "m.pt", "pytorch", True),
         (archive({"m/data.pkl": GOOD, "m/x.pkl": BAD}), "m.pt", "pytorch", True),
         (safetensors(TENSOR), "m.safetensors", "safetensors", False),
-        (gguf({"general.name": "m", "tokenizer.chat_template": "{{ x }}"}), "m.gguf", "gguf", False),
+        (
+            gguf({"general.name": "m", "tokenizer.chat_template": "{{ x }}"}),
+            "m.gguf",
+            "gguf",
+            False,
+        ),
         (gguf({"tokenizer.chat_template": "{{ x.__class__ }}"}), "m.gguf", "gguf", True),
         (b"\x89HDF\r\n\x1a\n keras_version", "m.h5", "keras-hdf5", False),
         (b'\x89HDF\r\n\x1a\n keras_version {"class_name": "Lambda"}', "m.h5", "keras-hdf5", True),
-        (archive({"config.json": b'{"class_name": "Lambda"}', "metadata.json": b"{}"}), "m.keras", "keras", True),
+        (
+            archive({"config.json": b'{"class_name": "Lambda"}', "metadata.json": b"{}"}),
+            "m.keras",
+            "keras",
+            True,
+        ),
         (archive({"config.json": b"{}", "metadata.json": b"{}"}), "m.keras", "keras", False),
         (numpy_array("O", BAD), "a.npy", "numpy-objects", True),
         (archive({"a.npy": numpy_array("O", BAD)}), "a.npz", "numpy-objects", True),
@@ -133,7 +145,9 @@ def test_what_claims_to_be_a_model_and_is_not_is_refused(data, name):
 
 
 @given(
-    st.sampled_from([b"", b"GGUF\x03\0\0\0", b"PK\x03\x04", b"\x80\x04", b"\x93NUMPY\x01\0", b"\x08\x07"]),
+    st.sampled_from(
+        [b"", b"GGUF\x03\0\0\0", b"PK\x03\x04", b"\x80\x04", b"\x93NUMPY\x01\0", b"\x08\x07"]
+    ),
     st.binary(max_size=300),
     st.sampled_from(["a.pkl", "a.pt", "a.onnx", "a.safetensors", "a.h5", "a.npz", "a.joblib", "a"]),
 )
@@ -158,7 +172,10 @@ def test_a_directory_that_lies_is_refused():
 
 def test_members_beyond_four_gigabytes_are_found():
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as target, target.open("m/data.pkl", "w", force_zip64=True) as member:
+    with (
+        zipfile.ZipFile(buffer, "w") as target,
+        target.open("m/data.pkl", "w", force_zip64=True) as member,
+    ):
         member.write(BAD)
     found = model(buffer.getvalue(), "m.pt")
     assert found is not None

@@ -7,12 +7,15 @@ from keepwall.formats.safe_yaml import YamlLimits, YamlMap, load_yaml
 from keepwall.vocabulary.errors import FormatError
 
 BOMB = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
-    b"%c: &%c [%s]\n" % (name, name, b",".join([b"*%c" % (name - 1)] * 9)) for name in range(98, 112)
+    b"%c: &%c [%s]\n" % (name, name, b",".join([b"*%c" % (name - 1)] * 9))
+    for name in range(98, 112)
 )
 
 YAML = st.recursive(
     st.booleans() | st.integers(-(10**9), 10**9) | st.text("abc xyz-0:#'\"\n", max_size=9),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("abc", min_size=1), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text("abc", min_size=1), inner, max_size=4)
+    ),
     max_leaves=15,
 )
 
@@ -73,7 +76,9 @@ def test_hostile_documents_are_refused_with_the_place(data, reason):
 
 
 def test_tags_construct_nothing():
-    assert load_yaml(b"!!python/object/apply:os.system ['touch /tmp/owned']") == [["touch /tmp/owned"]]
+    assert load_yaml(b"!!python/object/apply:os.system ['touch /tmp/owned']") == [
+        ["touch /tmp/owned"]
+    ]
 
 
 def test_a_wide_document_is_bounded():

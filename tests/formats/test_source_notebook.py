@@ -7,11 +7,17 @@ from keepwall.vocabulary.errors import FormatError
 
 
 def notebook(*cells, **extra) -> bytes:
-    return json.dumps({"nbformat": 4, "metadata": {}, "cells": list(cells), **extra}, indent=1).encode()
+    return json.dumps(
+        {"nbformat": 4, "metadata": {}, "cells": list(cells), **extra}, indent=1
+    ).encode()
 
 
 def code(*lines, outputs=()) -> dict:
-    return {"cell_type": "code", "source": [f"{line}\n" for line in lines], "outputs": list(outputs)}
+    return {
+        "cell_type": "code",
+        "source": [f"{line}\n" for line in lines],
+        "outputs": list(outputs),
+    }
 
 
 def test_cells_share_names_and_calls_have_lines_of_the_file():
@@ -30,7 +36,9 @@ def test_cells_share_names_and_calls_have_lines_of_the_file():
 
 
 def test_a_cell_that_is_no_python_is_named_and_the_rest_is_read():
-    found = read_notebook(notebook(code("print 'old'"), code("import m", "m.f()"), code("%%bash", "ls |")))
+    found = read_notebook(
+        notebook(code("print 'old'"), code("import m", "m.f()"), code("%%bash", "ls |"))
+    )
     assert [index for index, _ in found.unread] == [0]
     assert [call.function for call in found.module.calls] == ["m.f"]
 

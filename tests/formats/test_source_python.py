@@ -40,7 +40,10 @@ def calls(source: str) -> dict[str, dict]:
         ("import m\nx: m.T = m.T()\nx.go()", "m.T.go"),
         ("import m\n(lambda: m.go())()", "m.go"),
         ("import m\nasync def f():\n    await (await m.a()).b()", "m.a.b"),
-        ("try:\n    import torch\nexcept ImportError:\n    torch = None\ntorch.load('x')", "torch.load"),
+        (
+            "try:\n    import torch\nexcept ImportError:\n    torch = None\ntorch.load('x')",
+            "torch.load",
+        ),
         ("eval(x)", "eval"),
         ("import builtins as b\nb.eval('1')", "builtins.eval"),
     ],
@@ -87,7 +90,7 @@ def test_lines_scopes_and_references():
 
 def test_decorators_classes_and_messages():
     module = read_python(
-        b'from agents import function_tool\nfrom lib import Base\n'
+        b"from agents import function_tool\nfrom lib import Base\n"
         b'@function_tool(name_override="go")\ndef run():\n    """Say it."""\n'
         b'class T(Base):\n    name = "t"\n'
         b'm = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"}]\n'
@@ -130,8 +133,14 @@ def test_wide_but_flat_source_is_read():
 
 def test_a_chain_as_deep_as_the_parser_allows_is_read_without_recursion():
     depth = sys.getrecursionlimit() * 2
-    source = "import m\nx = m" + ".a" * 500 + "()\n" + "f(" * 90 + ")" * 90 + "\ny = " + "+".join(
-        ["g()"] * depth
+    source = (
+        "import m\nx = m"
+        + ".a" * 500
+        + "()\n"
+        + "f(" * 90
+        + ")" * 90
+        + "\ny = "
+        + "+".join(["g()"] * depth)
     )
     module = read_python(source.encode())
     assert sum(call.function == ":g" for call in module.calls) == depth

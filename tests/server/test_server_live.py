@@ -91,6 +91,19 @@ async def test_a_page_that_comes_back_gets_what_it_missed_once(world: World) -> 
     assert [row.split("\n")[0] for row in (first, second, third)] == ["id: 7", "id: 8", "id: 9"]
 
 
+async def test_rows_that_come_out_of_order_are_shown_and_never_resume_too_early(
+    world: World,
+) -> None:
+    client = await world.signed_in()
+    async with client.stream("/live/events?after=8") as stream:
+        world.live.publish("event", 12, event(112))
+        world.live.publish("event", 11, event(111))
+        first, second = await stream.next(), await stream.next()
+    assert "203.0.113.112" in first
+    assert "203.0.113.111" in second
+    assert [row.split("\n")[0] for row in (first, second)] == ["id: 12", "id: 12"]
+
+
 async def test_the_filter_of_the_page_holds_for_its_stream(world: World) -> None:
     client = await world.signed_in()
     path = "/live/events?after=8&effect=deny&subject=other"

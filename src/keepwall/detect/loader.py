@@ -28,7 +28,10 @@ _TECHNIQUE = re.compile(r"T\d{4}(\.\d{3})?")
 
 
 def rules_below(root: Traversable, folder: Traversable | None = None) -> Iterator[DetectionRule]:
-    """Yield the rule in the file `root`, or in every ``*.yml`` below it, in the order of names.
+    """Yield the rule in the file `root`, or every one below it, in the order of names.
+
+    `folder` is where the examples of a single file lie; a folder holds rules as ``*.yml``.
+
 
     Raises:
         RuleError: the place does not exist, holds too much, or a rule in it is wrong.
@@ -50,7 +53,7 @@ def _files(folder: Traversable, depth: int) -> Iterator[tuple[Traversable, Trave
     for entry in sorted(folder.iterdir(), key=lambda each: each.name):
         if entry.is_dir():
             yield from _files(entry, depth + 1)
-        elif entry.name.endswith(".yml"):
+        elif entry.name.endswith((".yml", ".yaml")) and not entry.name.endswith(EXAMPLES):
             yield entry, folder
 
 

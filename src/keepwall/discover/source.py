@@ -21,6 +21,10 @@ _SECRET_NAME = re.compile(
 )
 _URL_CREDENTIALS = re.compile(r"(://[^/\s:@]{0,100}:)[^/\s@]{1,200}(@)")
 _ASSIGNED = re.compile(r"(?i)((?:token|password|passwd|secret|api[_-]?key)[\w.-]{0,20}=)([^\s&;]+)")
+_OPTION = re.compile(
+    r"(?i)(--?[\w-]{0,40}(?:token|password|passwd|secret|api[_-]?key)[\"']?[\s,]{1,10}[\"']?)"
+    r"([^\s\"',$-][^\s\"',]{0,200})"
+)
 HIDDEN = "***"
 
 
@@ -123,10 +127,11 @@ def is_secret_name(name: str) -> bool:
 
 
 def without_secrets(text: str) -> str:
-    """Return `text` with credentials replaced: known ones, ``token=…`` and those of URLs."""
+    """Return `text` without credentials: known ones, of URLs, ``token=…`` and ``--token …``."""
     for match in reversed(find_secrets(text)):
         text = f"{text[: match.start]}{HIDDEN}{text[match.end :]}"
     text = _URL_CREDENTIALS.sub(rf"\1{HIDDEN}\2", text)
+    text = _OPTION.sub(rf"\1{HIDDEN}", text)
     return _ASSIGNED.sub(_hidden_assignment, text)
 
 

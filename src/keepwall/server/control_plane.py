@@ -15,7 +15,7 @@ from pathlib import Path
 
 import uvicorn
 
-from keepwall.detect.engine import Detections
+from keepwall.detect.detections import Detections
 from keepwall.formats.ocsf import decode_batch
 from keepwall.foundation import spool
 from keepwall.foundation.bus.contract import Bus

@@ -14,7 +14,8 @@ from uuid import uuid4
 
 import msgspec
 
-from keepwall.detect.engine import Detection, Detections
+from keepwall.detect.detection import Detection
+from keepwall.detect.detections import Detections
 from keepwall.formats.envelope.render import render
 from keepwall.foundation.clock import Clock
 from keepwall.foundation.store.store import Store

@@ -47,15 +47,20 @@ async def _rows(
 ) -> AsyncGenerator[bytes, None]:
     try:
         yield KEEP_ALIVE
-        for stored in await run_in_threadpool(_missed, services, query, after):
-            after = stored.sequence
-            yield _row(services, stored)
+        missed = await run_in_threadpool(_missed, services, query, after)
+        newest = after
+        for stored in missed:
+            newest = stored.sequence
+            yield _row(services, stored.event, newest)
+        shown = {stored.sequence for stored in missed}
         async for notice in _notices(services, subscription, token):
             if notice is None:
                 yield KEEP_ALIVE
-            elif notice.sequence > after and (event := _wanted(notice, query)):
-                after = notice.sequence
-                yield _row(services, StoredEvent(after, event))
+            elif (event := _wanted(notice, query)) and notice.sequence > after:
+                # Batches that are answered side by side may be published out of order.
+                newest = max(newest, notice.sequence)
+                if notice.sequence not in shown:
+                    yield _row(services, event, newest)
     finally:
         subscription.close()
 
@@ -108,6 +113,7 @@ def _wanted(notice: Notice, query: LiveQuery) -> Event | None:
     return event
 
 
-def _row(services: Services, stored: StoredEvent) -> bytes:
-    row = services.pages.fragment("parts/events.html", "event_row", stored.event)
-    return encode_message(row, id=stored.sequence)
+def _row(services: Services, event: Event, newest: int) -> bytes:
+    """Return the row of `event`; the page resumes after `newest`, whatever row came last."""
+    row = services.pages.fragment("parts/events.html", "event_row", event)
+    return encode_message(row, id=newest)
