@@ -29,7 +29,7 @@ def selection(**fields: Any) -> dict[str, Any]:
         ({"TargetFilename": ".aws"}, False),
         ({"TargetFilename": "*.aws*"}, True),
         ({"TargetFilename": "*"}, True),
-        ({"TargetFilename": "**/home**"}, False),
+        ({"TargetFilename": "**/HOME**"}, True),
         ({"TargetFilename": ""}, False),
         ({"Envelope": ""}, True),
         ({"Envelope": "*"}, False),
@@ -112,7 +112,9 @@ def test_escapes_and_odd_names(value: str, name: str, wanted: bool) -> None:
 )
 def test_cidr(target: str, wanted: bool) -> None:
     event = replace(CONNECT, target=target)
-    assert holds(selection(DestinationIp__cidr="10.2.0.0/15"), event, "network_connection") is wanted
+    assert (
+        holds(selection(DestinationIp__cidr="10.2.0.0/15"), event, "network_connection") is wanted
+    )
 
 
 def test_an_address_is_compared_in_its_canonical_form() -> None:

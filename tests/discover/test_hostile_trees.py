@@ -181,7 +181,7 @@ def test_huge_sparse_files_cost_nothing(tmp_path):
 
 
 def test_odd_names_are_kept_as_they_are(tmp_path):
-    names = ["line\nbreak.py", "\x1b[31mred.py", "‮rtl.py", "-rf.py", "# hash.py"]
+    names = ["line\nbreak.py", "\x1b[31mred.py", "\u202ertl.py", "-rf.py", "# hash.py"]
     for name in names:
         (tmp_path / name).write_text("import torch")
     with open(os.fsencode(tmp_path) + b"/\xff.py", "wb") as file:  # noqa: PTH123 - a name of bytes
@@ -233,7 +233,11 @@ def test_nothing_of_the_tree_is_run_or_imported(tmp_path):
     (tmp_path / "x.yaml").write_text(
         f"kind: a\napiVersion: !!python/object/apply:exec ['{code!r}']"
     )
-    program = "import sys; from pathlib import Path; from keepwall.discover.tree import discover_tree; discover_tree(Path('.'))"
+    program = (
+        "from pathlib import Path\n"
+        "from keepwall.discover.tree import discover_tree\n"
+        "discover_tree(Path('.'))"
+    )
     done = subprocess.run(
         [sys.executable, "-P", "-c", program],
         cwd=tmp_path,

@@ -15,8 +15,10 @@ from keepwall.formats.workflow import is_pinned_action, read_workflow
 
 def test_dockerfile_stages_continuations_and_heredocs():
     text = (
-        "# syntax=docker/dockerfile:1\nARG TAG=1.0\nFROM python:${TAG} AS build\nRUN pip install \\\n"
-        '    # why\n    torch && \\\n    vllm\nRUN <<EOF\nFROM inside\nEOF\nFROM scratch\nCMD ["vllm", "serve"]\n'
+        "# syntax=docker/dockerfile:1\nARG TAG=1.0\nFROM python:${TAG} AS build\nRUN pip "
+        "install \\\n"
+        "    # why\n    torch && \\\n    vllm\nRUN <<EOF\nFROM inside\nEOF\nFROM scratch\nCMD "
+        '["vllm", "serve"]\n'
     )
     found = list(read_dockerfile(text))
     assert [(each.instruction, each.stage, each.line) for each in found] == [
@@ -60,11 +62,14 @@ def test_environment_and_variables():
 
 def test_compose_services():
     documents = load_yaml(
-        b"services:\n  web:\n    image: vllm/vllm-openai:v0.6\n    privileged: true\n    user: '0:0'\n"
-        b"    network_mode: host\n    ports: ['127.0.0.1:8000:8000', {target: 80, published: 8080}]\n"
+        b"services:\n  web:\n    image: vllm/vllm-openai:v0.6\n    privileged: true\n    user: "
+        b"'0:0'\n"
+        b"    network_mode: host\n    ports: ['127.0.0.1:8000:8000', {target: 80, published: "
+        b"8080}]\n"
         b"    environment: [A=1, B]\n    command: --model x --port 8000\n    read_only: true\n"
         b"    volumes: ['/var/run/docker.sock:/s', {source: a, target: /b, read_only: true}]\n"
-        b"    deploy: {resources: {limits: {memory: 4g}, reservations: {devices: [{driver: nvidia}]}}}\n"
+        b"    deploy: {resources: {limits: {memory: 4g}, reservations: {devices: [{driver: "
+        b"nvidia}]}}}\n"
         b"  built:\n    build: {context: ./app}\n"
     )
     assert is_compose(documents)
@@ -87,17 +92,22 @@ def test_compose_services():
 
 def test_kubernetes_objects_of_any_kind():
     pod = (
-        "hostNetwork: true, securityContext: {runAsNonRoot: true}, volumes: [{name: s, hostPath: {path: /run}}],"
+        "hostNetwork: true, securityContext: {runAsNonRoot: true}, volumes: [{name: s, "
+        "hostPath: {path: /run}}],"
         " containers: [{name: c, image: 'a:1', securityContext: {privileged: true, runAsUser: 0},"
-        " resources: {limits: {nvidia.com/gpu: 1, memory: 1Gi}}, ports: [{containerPort: 80, hostPort: 8080}],"
+        " resources: {limits: {nvidia.com/gpu: 1, memory: 1Gi}}, ports: [{containerPort: 80, "
+        "hostPort: 8080}],"
         " env: [{name: A, value: x}, {name: B, valueFrom: {secretKeyRef: {name: s, key: k}}}],"
-        " volumeMounts: [{name: s, mountPath: /host, readOnly: true}], command: [vllm], args: [serve]}]"
+        " volumeMounts: [{name: s, mountPath: /host, readOnly: true}], command: [vllm], args: "
+        "[serve]}]"
     )
     text = (
         f"apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec: {{{pod}}}\n---\n"
-        f"apiVersion: v1\nkind: List\nitems:\n- {{apiVersion: batch/v1, kind: CronJob, metadata: {{name: j, namespace: ml}},"
+        f"apiVersion: v1\nkind: List\nitems:\n- {{apiVersion: batch/v1, kind: CronJob, "
+        f"metadata: {{name: j, namespace: ml}},"
         f" spec: {{jobTemplate: {{spec: {{template: {{spec: {{{pod}}}}}}}}}}}}}\n---\n"
-        f"apiVersion: serving.kserve.io/v1\nkind: InferenceService\nmetadata: {{name: k}}\nspec: {{predictor: {{{pod}}}}}\n"
+        f"apiVersion: serving.kserve.io/v1\nkind: InferenceService\nmetadata: {{name: k}}\n"
+        f"spec: {{predictor: {{{pod}}}}}\n"
         "---\napiVersion: v1\nkind: Service\nmetadata: {name: s}\n"
     )
     found = list(read_kubernetes(load_yaml(text.encode())))
@@ -121,10 +131,14 @@ def test_kubernetes_objects_of_any_kind():
 def test_workflows():
     workflow = read_workflow(
         load_yaml(
-            b"name: CI\non: [push, pull_request_target]\njobs:\n  a:\n    runs-on: [self-hosted, gpu]\n"
-            b"    container: python:3.11\n    services: {db: {image: 'redis'}}\n    permissions: {contents: write}\n"
-            b"    steps:\n      - uses: actions/checkout@v4\n        with: {ref: '${{ github.head_ref }}'}\n"
-            b"      - run: make\n  b: {uses: ./.github/workflows/x.yml, permissions: {contents: read}}\n"
+            b"name: CI\non: [push, pull_request_target]\njobs:\n  a:\n    runs-on: [self-hosted, "
+            b"gpu]\n"
+            b"    container: python:3.11\n    services: {db: {image: 'redis'}}\n    permissions: "
+            b"{contents: write}\n"
+            b"    steps:\n      - uses: actions/checkout@v4\n        with: {ref: '${{ "
+            b"github.head_ref }}'}\n"
+            b"      - run: make\n  b: {uses: ./.github/workflows/x.yml, permissions: {contents: "
+            b"read}}\n"
         )
     )
     assert workflow is not None

@@ -17,9 +17,11 @@ def brief(dependencies):
 
 def test_requirements():
     text = (
-        "# comment\n-r other.txt\n--index-url https://x\ntorch==2.1.0\nTransformers>=4,<5 ; python_version > '3'\n"
+        "# comment\n-r other.txt\n--index-url https://x\ntorch==2.1.0\nTransformers>=4,<5 ; "
+        "python_version > '3'\n"
         "langchain_core[all] == 0.3.1  # why\nvllm\nmodel @ git+https://x/y@" + "a" * 40 + "\n"
-        "numpy==1.26.0 \\\n    --hash=sha256:00\nhttps://example.org/x.whl\ndatasets==2.*\n./local\n"
+        "numpy==1.26.0 \\\n    --hash=sha256:00\nhttps://example.org/x.whl\ndatasets==2.*\n"
+        "./local\n"
     )
     found = list(read_requirements(text))
     assert brief(found) == [
@@ -36,11 +38,13 @@ def test_requirements():
 
 def test_pyproject_in_all_its_tables():
     found, details = read_pyproject(
-        '[build-system]\nrequires = ["hatchling"]\n[project]\nname = "x"\nlicense = {text = "MIT"}\n'
+        '[build-system]\nrequires = ["hatchling"]\n[project]\nname = "x"\nlicense = {text = '
+        '"MIT"}\n'
         'maintainers = [{name = "Ann"}]\ndependencies = ["torch==2.1"]\n'
         '[project.optional-dependencies]\nserve = ["vllm>=0.6"]\n'
         '[dependency-groups]\ndev = ["pytest", {include-group = "x"}]\n'
-        '[tool.poetry.dependencies]\npython = "^3.11"\nopenai = "^1.0"\nlitellm = {version = "1.2.3"}\n'
+        '[tool.poetry.dependencies]\npython = "^3.11"\nopenai = "^1.0"\nlitellm = {version = '
+        '"1.2.3"}\n'
         '[tool.poetry.group.dev.dependencies]\nmlflow = "*"\n'
     )
     assert {(each.name, each.version, each.pinned) for each in found} == {
@@ -60,13 +64,19 @@ def test_pipfile_conda_setup_cfg_and_npm():
         ("torch", "2.1.0", True, 2),
         ("vllm", "*", False, 3),
     ]
-    conda = "dependencies:\n  - python=3.11\n  - conda-forge::pytorch=2.1\n  - pip:\n    - vllm==0.6.1\n"
+    conda = (
+        "dependencies:\n  - python=3.11\n  - conda-forge::pytorch=2.1\n"
+        "  - pip:\n    - vllm==0.6.1\n"
+    )
     assert [(each.ecosystem, *brief([each])[0]) for each in read_conda(conda)] == [
         ("conda", "python", "3.11", True, 2),
         ("conda", "pytorch", "2.1", True, 3),
         ("pypi", "vllm", "0.6.1", True, 5),
     ]
-    setup = "[options]\ninstall_requires =\n  torch==1.0\n  vllm\n[options.extras_require]\nx = openai>1\n"
+    setup = (
+        "[options]\ninstall_requires =\n  torch==1.0\n  vllm\n"
+        "[options.extras_require]\nx = openai>1\n"
+    )
     assert [each[0] for each in brief(read_setup_cfg(setup))] == ["torch", "vllm", "openai"]
     package = (
         b'{"name": "x", "license": "MIT", "dependencies": {"openai": "4.1.0", "langchain": "^0.3"}}'

@@ -1,4 +1,5 @@
 import json
+import shlex
 
 import pytest
 
@@ -29,8 +30,6 @@ from keepwall.vocabulary.errors import FormatError
     ],
 )
 def test_what_is_fetched_and_whether_it_is_pinned(command, package, pinned):
-    import shlex
-
     assert fetched_package(shlex.split(command)) == (package, pinned)
 
 

@@ -1,3 +1,4 @@
+import contextlib
 import gzip
 import io
 import json
@@ -152,10 +153,8 @@ def test_what_claims_to_be_a_model_and_is_not_is_refused(data, name):
     st.sampled_from(["a.pkl", "a.pt", "a.onnx", "a.safetensors", "a.h5", "a.npz", "a.joblib", "a"]),
 )
 def test_any_bytes_are_judged_or_refused(head, data, name):
-    try:
+    with contextlib.suppress(FormatError):
         model(head + data, name)
-    except FormatError:
-        pass
 
 
 def test_a_zip_bomb_is_unpacked_only_as_far_as_asked():

@@ -28,8 +28,8 @@ def calls(source: str) -> dict[str, dict]:
             "openai.OpenAI.responses.create",
         ),
         (
-            "from openai import OpenAI\nclass A:\n    def __init__(self):\n        self.c = OpenAI()\n"
-            "    def ask(self):\n        return self.c.chat.create()",
+            ("from openai import OpenAI as O\nclass A:\n  def __init__(self):\n    self.c = O()\n"
+            "  def ask(self):\n    return self.c.chat.create()"),
             "openai.OpenAI.chat.create",
         ),
         (

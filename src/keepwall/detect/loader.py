@@ -30,8 +30,7 @@ _TECHNIQUE = re.compile(r"T\d{4}(\.\d{3})?")
 def rules_below(root: Traversable, folder: Traversable | None = None) -> Iterator[DetectionRule]:
     """Yield the rule in the file `root`, or every one below it, in the order of names.
 
-    `folder` is where the examples of a single file lie; a folder holds rules as ``*.yml``.
-
+    `folder` is where the examples of a single file lie.
 
     Raises:
         RuleError: the place does not exist, holds too much, or a rule in it is wrong.

@@ -76,7 +76,7 @@ def _process_asset(process: Process, program: Program, context: TreeContext) -> 
     place = (Location(f"/proc/{process.pid}"),)
     return Asset(
         AssetKind.PROCESS,
-        f"{context.project.name}/{_program_name(process)}",
+        f"{context.project.key}/{_program_name(process)}",
         _program_name(process),
         program.surface,
         place,
@@ -149,7 +149,7 @@ def _endpoint(
         return
     surface = program.surface if program is not None else usual[1] if usual else Surface.INFERENCE
     wildcard = listener.loopback or listener.address in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
-    address = context.project.name if wildcard else listener.address
+    address = context.project.key if wildcard else listener.address
     host = f"[{address}]" if ":" in address else address
     label = program.name if program is not None else usual[0] if usual else name
     endpoint = Asset(

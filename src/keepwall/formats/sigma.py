@@ -186,6 +186,8 @@ def _fields(detection: YamlMap, origin: str) -> dict[str, int]:
             if not values:
                 raise RuleError("a list without values", place=place)
             if "re" in modifiers:
+                if not all(isinstance(each, str) for each in values):
+                    raise RuleError("a pattern is a text", place=place)
                 patterns += len(values)
                 if patterns > MAX_PATTERNS or any(len(str(each)) > MAX_PATTERN for each in values):
                     raise RuleError(
