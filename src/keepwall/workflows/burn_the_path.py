@@ -113,7 +113,13 @@ class BurnThePath:
             f"{subject} is contained: running instances are stopped, new ones do not start",
             state=IncidentState.CONTAINED,
         )
-        self._prove("containment", incident, "contained", Strength.PREVENTED, {"subject": subject})
+        self._prove(
+            "containment",
+            incident,
+            "contained",
+            Strength.KILLED_LATE,
+            {"subject": subject, "running": "killed-late", "new starts": "prevented"},
+        )
         self.notify("incident", 0, incident)
 
     async def release(self, incident: str) -> None:

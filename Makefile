@@ -1,0 +1,43 @@
+# Two commands do everything on a fresh Debian 12: `make run` and `make test`.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run test lint pytest bench lock docs clean
+BIN := .venv/bin
+PORT ?= 8740
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+run: ## Set up, scan this machine and the demo, and start the console
+	@scripts/setup.sh run
+	@scripts/first-look.sh $(PORT)
+
+test: ## Set up, then run every check and every test
+	@scripts/setup.sh test
+	@$(MAKE) --no-print-directory lint pytest
+
+lint: # what needs no running program; `make test` first, for the set-up
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+pytest: # all tests; tests/conftest.py fails the run for a skip that is not on the list
+	$(BIN)/python -m pytest --durations=15
+
+bench: ## Measure every figure that the documents quote
+	@scripts/setup.sh test
+	@for each in benchmarks/*.py; do echo "== $$each"; $(BIN)/python "$$each"; done
+
+lock: ## Lock the dependencies again; make lock UPGRADE=--upgrade raises them
+	scripts/lock.sh $(UPGRADE)
+
+docs: ## Draw the generated pictures again
+	@scripts/setup.sh test
+	$(BIN)/python scripts/architecture.py
+
+clean: ## Remove everything that was set up or built here
+	rm -rf .venv build dist node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	  .import_linter_cache src/keepwall/server/console/static/vendor
+	find src tests benchmarks scripts -name __pycache__ -prune -exec rm -rf {} +
