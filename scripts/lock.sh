@@ -18,7 +18,7 @@ lock() { # lock OUTPUT ARGUMENT...
 
 lock run pyproject.toml --all-extras "$@"
 lock test pyproject.toml --all-extras --group dev --constraint requirements/run.txt "$@"
-lock build --group build "$@"
+lock build --group build --constraint requirements/test.txt "$@"
 lock lock --group lock "$@"
 lock node --group node "$@"
 

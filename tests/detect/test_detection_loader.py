@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,15 @@ def test_two_rules_with_one_id(tmp_path: Path) -> None:
 
 def test_a_place_that_does_not_exist(tmp_path: Path) -> None:
     assert "no such file" in refusal(tmp_path / "nowhere").message
+
+
+def test_a_place_that_cannot_be_looked_at(tmp_path: Path) -> None:
+    assert "File name too long" in refusal(tmp_path / ("x" * 300)).message
+
+
+def test_a_pipe_does_not_keep_us_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "odd_read.yml")
+    assert "not a file" in refusal(tmp_path).message
 
 
 def test_folders_without_end(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ CASES = [
 
 @pytest.mark.parametrize(("rule", "example", "wanted"), CASES)
 def test_every_rule_answers_its_examples(
-    rule: DetectionRule, example: DetectionExample, wanted: bool
+    rule: DetectionRule, example: DetectionExample, *, wanted: bool
 ) -> None:
     names = [found.name for found in DETECTIONS.match(example.event)]
     assert (rule.name in names) is wanted, example.place

@@ -67,7 +67,7 @@ def selection(**fields: Any) -> dict[str, Any]:
         ({"User": "ana", "Effect": "allow"}, False),
     ],
 )
-def test_values(fields: dict[str, Any], wanted: bool) -> None:
+def test_values(fields: dict[str, Any], *, wanted: bool) -> None:
     assert holds(selection(**fields), FILE) is wanted
 
 
@@ -94,7 +94,7 @@ def test_a_missing_number_compares_with_nothing() -> None:
         ("/tmp/ΑΣ*", "/tmp/ΑΣΑ", True),
     ],
 )
-def test_escapes_and_odd_names(value: str, name: str, wanted: bool) -> None:
+def test_escapes_and_odd_names(value: str, name: str, *, wanted: bool) -> None:
     event = replace(FILE, target=name)
     assert holds(selection(TargetFilename=value), event) is wanted
 
@@ -110,7 +110,7 @@ def test_escapes_and_odd_names(value: str, name: str, wanted: bool) -> None:
         ("/run/a.sock", False),
     ],
 )
-def test_cidr(target: str, wanted: bool) -> None:
+def test_cidr(target: str, *, wanted: bool) -> None:
     event = replace(CONNECT, target=target)
     assert (
         holds(selection(DestinationIp__cidr="10.2.0.0/15"), event, "network_connection") is wanted
@@ -155,7 +155,7 @@ SELECTIONS = {
         (["no_a", "no_b"], False),
     ],
 )
-def test_conditions(condition: str | list[str], wanted: bool) -> None:
+def test_conditions(condition: str | list[str], *, wanted: bool) -> None:
     assert holds({**SELECTIONS, "condition": condition}, FILE) is wanted
 
 

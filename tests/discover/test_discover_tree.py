@@ -279,3 +279,25 @@ def test_an_empty_tree_is_a_project(tmp_path):
     found = discover_tree(tmp_path, Limits(files=1))
     assert [each.kind for each in found.assets] == [AssetKind.PROJECT]
     assert found.unread == ()
+
+
+def test_literals_that_are_credentials_are_left_out_of_the_facts_of_a_call(tmp_path):
+    (tmp_path / "a.py").write_text(
+        f"import openai\nKEY = {TOKEN!r}\nopenai.OpenAI(KEY, organization='acme')\n"
+        "openai.OpenAI(api_key='short1', base_url='https://ann:pw123456@x/v1')\n"
+    )
+    found = discover_tree(tmp_path)
+    assert [fact.value["arguments"] for fact in facts(found, "code.call")] == [
+        {"0": "***", "organization": "acme"},
+        {"api_key": "***", "base_url": "https://ann:***@x/v1"},
+    ]
+    assert TOKEN not in repr(found)
+
+
+def test_a_file_of_endless_facts_is_bounded_and_named(tmp_path):
+    (tmp_path / "requirements.txt").write_text(
+        "".join(f"torch==1.{number}\n" for number in range(9_000))
+    )
+    found = discover_tree(tmp_path)
+    assert len(facts(found, "dependency.declared")) == 5_000
+    assert [each.path for each in found.unread] == ["requirements.txt"]

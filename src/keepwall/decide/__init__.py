@@ -1,1 +1,1 @@
-"""The decision point: what an envelope answers to one question, and the seam of every plane."""
+"""The decision point: what an envelope answers to one question, and how strongly."""

@@ -1,16 +1,18 @@
-"""The seam of every plane: what a plane can do with an envelope."""
+"""What a plane says of an envelope before anything is bound to it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from keepwall.vocabulary.decision import Plane, RuleOutcome, Strength
+from keepwall.vocabulary.decision import RuleOutcome, Strength
 from keepwall.vocabulary.envelope import Envelope
 from keepwall.vocabulary.errors import ConfigError
-from keepwall.vocabulary.identity import PlaneStatus
-from keepwall.vocabulary.incident import Containment
+
+if TYPE_CHECKING:  # words of the seam alone: no start of a command imports them
+    from keepwall.vocabulary.identity import PlaneStatus
+    from keepwall.vocabulary.incident import Containment
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,34 +56,3 @@ class Compilation:
             + " ".join(f"--accept-weaker '{each.rule}'" for each in short[:5]),
             place=self.envelope.origin,
         )
-
-
-class EnforcementPoint(Protocol):
-    """One plane on one node.
-
-    Deny by default, fail closed, idempotent; every refusal is an event. `mutable` says whether
-    a running subject can be bound to another envelope without a restart.
-    """
-
-    plane: Plane
-    mutable: bool
-
-    def compile(self, envelope: Envelope) -> Compilation:
-        """Return how every rule would be carried; changes nothing."""
-        ...
-
-    def apply(self, envelope: Envelope, *, generation: int, accepted: Sequence[str] = ()) -> None:
-        """Bind the envelope's subject; all of it or nothing. Raises ConfigError if too weak."""
-        ...
-
-    def contain(self, containment: Containment) -> None:
-        """Cut the subject off, now and whenever it starts again."""
-        ...
-
-    def release(self, subject: str) -> None:
-        """Undo `contain`."""
-        ...
-
-    def status(self) -> PlaneStatus:
-        """Return what is enforced now."""
-        ...

@@ -36,7 +36,12 @@ class Detections:
         """Return the rules in `roots` alone, each with its folder; raises RuleError as `load`."""
         from keepwall.detect.loader import rules_below  # noqa: PLC0415 - pySigma is slow to import
 
-        rules = [rule for root, folder in roots for rule in rules_below(root, folder)]
+        try:
+            rules = [rule for root, folder in roots for rule in rules_below(root, folder)]
+        except OSError as error:
+            raise RuleError(
+                f"cannot be read: {error.strerror}", place=f"{error.filename}"
+            ) from error
         seen: dict[str, DetectionRule] = {}
         for rule in rules:
             if rule.id in seen:

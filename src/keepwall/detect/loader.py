@@ -98,6 +98,8 @@ def read_rule(file: Traversable, folder: Traversable) -> DetectionRule:
 
 
 def _bytes(file: Traversable, most: int) -> bytes:
+    if not file.is_file():  # a pipe would keep us waiting for ever
+        raise RuleError("not a file", place=f"{file}:1")
     try:
         with file.open("rb") as stream:
             return stream.read(most + 1)

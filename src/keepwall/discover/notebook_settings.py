@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from keepwall.discover.source import FileView, Source, TreeContext, hidden_value
+from keepwall.formats.line_index import LineIndex
 from keepwall.formats.safe_json import load_json
 from keepwall.formats.source.python import read_python
 from keepwall.vocabulary.fact import Fact
@@ -35,11 +36,10 @@ def _settings(view: FileView) -> Iterator[tuple[str, JsonValue, int]]:
             if each.target.startswith("c."):
                 yield each.target[2:], each.value, each.line
         return
-    document = load_json(view.data)
+    document, lines = load_json(view.data), LineIndex(view.text)
     for section, settings in document.items() if isinstance(document, dict) else ():
         for name, value in settings.items() if isinstance(settings, dict) else ():
-            index = view.text.find(f'"{name}"')
-            yield f"{section}.{name}", value, view.text.count("\n", 0, max(index, 0)) + 1
+            yield f"{section}.{name}", value, lines.at(f'"{name}"')
 
 
 NOTEBOOK_SETTINGS = Source("notebook-settings", _wants, _observe)

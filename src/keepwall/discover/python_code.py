@@ -18,7 +18,7 @@ from keepwall.discover.source import (
 from keepwall.formats.source.model import Call, Module
 from keepwall.formats.source.python import read_python
 from keepwall.vocabulary.asset import Asset
-from keepwall.vocabulary.fact import Fact, Unread
+from keepwall.vocabulary.fact import Fact
 from keepwall.vocabulary.json_value import JsonValue
 from keepwall.vocabulary.scan import Observation
 
@@ -39,15 +39,16 @@ def observe_module(
 ) -> Iterator[Observation]:
     """Yield what `module` says, as facts about `holder` (the project or a notebook)."""
     yield from _libraries(module, view, context, holder)
-    facts = 0
+    hidden = _secret_values(view)
     for call in module.calls:
         if not _matters(call, context):
             continue
-        facts += 1
-        if facts > context.limits.facts_per_file:
-            yield Unread(view.path, f"more than {facts - 1} calls; the rest was left out")
-            break
-        value: dict[str, JsonValue] = {"function": call.function, "arguments": _arguments(call)}
+        value: dict[str, JsonValue] = {
+            "function": call.function,
+            "arguments": {
+                name: hidden_value(name, each, hidden) for name, each in call.arguments.items()
+            },
+        }
         yield Fact("code.call", holder.id, value, view.path, call.line)
         yield from model_reference(call, view, context, holder)
         yield from dataset_reference(call, view, context, holder)
@@ -89,8 +90,11 @@ def dataset_reference_possible(call: Call, context: TreeContext) -> bool:
     )
 
 
-def _arguments(call: Call) -> dict[str, JsonValue]:
-    return {name: hidden_value(name, value) for name, value in call.arguments.items()}
+def _secret_values(view: FileView) -> tuple[str, ...]:
+    """Return the credentials of a module, only to leave them out of what is told about it."""
+    if view.path.endswith(".ipynb"):
+        return ()  # its cells are JSON texts, whose literals are searched one by one
+    return tuple({view.text[each.start : each.end] for each in view.secrets})
 
 
 def _prompts(

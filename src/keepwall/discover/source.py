@@ -26,6 +26,8 @@ _OPTION = re.compile(
     r"([^\s\"',$-][^\s\"',]{0,200})"
 )
 HIDDEN = "***"
+_SHORTEST = 12
+"""Shorter texts hold no credential that could be told without its surroundings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +169,19 @@ def environment_without_secrets(variables: Mapping[str, str | None]) -> dict[str
     }
 
 
-def hidden_value(name: str, value: JsonValue) -> JsonValue:
-    """Return a literal as it may be shown: texts of secret names are hidden, unless empty."""
+def hidden_value(name: str, value: JsonValue, hidden: tuple[str, ...] = ()) -> JsonValue:
+    """Return a literal as it may be shown.
+
+    Texts of secret names are hidden unless they are empty, and so is what `hidden` lists.
+    """
     if isinstance(value, str):
         if value and is_secret_name(name):
             return HIDDEN
-        return without_secrets(value)
+        if any(each in value for each in hidden):
+            return HIDDEN
+        return without_secrets(value) if len(value) >= _SHORTEST else value
     if isinstance(value, list):
-        return [hidden_value(name, each) for each in value]
+        return [hidden_value(name, each, hidden) for each in value]
     if isinstance(value, dict):
-        return {key: hidden_value(key, each) for key, each in value.items()}
+        return {key: hidden_value(key, each, hidden) for key, each in value.items()}
     return value

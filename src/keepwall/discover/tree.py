@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,8 +28,8 @@ from keepwall.discover.walk import Entry, Walk
 from keepwall.discover.yaml_files import YAML_FILES
 from keepwall.vocabulary.asset import Asset, AssetKind, Location
 from keepwall.vocabulary.errors import ConfigError, FormatError
-from keepwall.vocabulary.fact import Unread
-from keepwall.vocabulary.scan import Inventory
+from keepwall.vocabulary.fact import Fact, Unread
+from keepwall.vocabulary.scan import Inventory, Observation
 from keepwall.vocabulary.surface import Surface
 
 Progress = Callable[[int, str], None]
@@ -152,9 +152,19 @@ class _TreeScan:
             self.notes.note(path, view.data)
         for source in sources:
             try:
-                self.gathering.add(source.observe(view, self.context))
+                self.gathering.add(self._bounded(path, source.observe(view, self.context)))
             except FormatError as error:
                 self.gathering.add([Unread(path, error.message)])
+
+    def _bounded(self, path: str, seen: Iterator[Observation]) -> Iterator[Observation]:
+        """Yield what was seen in a file up to the limit of facts, then say that there was more."""
+        facts = 0
+        for each in seen:
+            facts += isinstance(each, Fact)
+            if facts > self.limits.facts_per_file:
+                yield Unread(path, f"more than {facts - 1} facts; the rest was left out")
+                return
+            yield each
 
     def _refuse(self, path: str, size: int) -> None:
         limit = self.limits.bytes_per_file

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from keepwall.formats.line_index import LineIndex
 from keepwall.formats.safe_json import load_json
 from keepwall.formats.safe_yaml import YamlLimits, load_yaml
 from keepwall.vocabulary.errors import FormatError
@@ -103,7 +104,7 @@ def read_pyproject(text: str) -> tuple[list[Dependency], ProjectDetails]:
         FormatError: as `load_toml`.
     """
     document = load_toml(text)
-    at = _lines(text)
+    at = LineIndex(text).at
     project = _map(document.get("project"))
     groups = [
         _list(project.get("dependencies")),
@@ -142,7 +143,7 @@ def read_pipfile(text: str) -> list[Dependency]:
     Raises:
         FormatError: as `load_toml`.
     """
-    document, at = load_toml(text), _lines(text)
+    document, at = load_toml(text), LineIndex(text).at
     tables = (document.get("packages"), document.get("dev-packages"))
     return [each for table in tables for each in _table_dependencies(_map(table), at)]
 
@@ -153,7 +154,7 @@ def read_conda(text: str) -> Iterator[Dependency]:
     Raises:
         FormatError: it is not YAML.
     """
-    at = _lines(text)
+    at = LineIndex(text).at
     for document in load_yaml(text.encode(), YamlLimits(nodes=50_000)):
         for entry in _list(_map(document).get("dependencies")):
             if isinstance(entry, str):
@@ -178,7 +179,7 @@ def read_setup_cfg(text: str) -> list[Dependency]:
         parser.read_string(text)
     except configparser.Error as error:
         raise FormatError(f"not an ini file: {str(error).splitlines()[0]}") from error
-    at = _lines(text)
+    at = LineIndex(text).at
     blocks = [parser.get("options", "install_requires", fallback="")]
     if parser.has_section("options.extras_require"):
         blocks += [value for _, value in parser.items("options.extras_require")]
@@ -194,7 +195,7 @@ def read_package_json(data: bytes) -> tuple[list[Dependency], ProjectDetails]:
         FormatError: it is not JSON.
     """
     document = _map(load_json(data))
-    at = _lines(data.decode("utf-8", "replace"))
+    at = LineIndex(data.decode("utf-8", "replace")).at
     found = []
     for key in ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies"):
         for name, value in _map(document.get(key)).items():
@@ -233,16 +234,6 @@ def _table_dependencies(
             bool(entry.get("hashes")),
             at(name),
         )
-
-
-def _lines(text: str) -> Callable[[str], int]:
-    """Return a function that says on which line a text first stands (0 where it does not)."""
-
-    def at(wanted: str) -> int:
-        index = text.find(wanted)
-        return text.count("\n", 0, index) + 1 if index >= 0 else 0
-
-    return at
 
 
 def _person(value: object) -> str:

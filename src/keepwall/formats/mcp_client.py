@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from keepwall.formats.line_index import LineIndex
 from keepwall.formats.safe_json import load_json_with_comments
 
 _EXACT_NPM = re.compile(r"(@?[^@]+)@v?(\d+\.\d+\.\d+[-+.\w]*)$")
@@ -59,14 +60,13 @@ def read_mcp_client(data: bytes) -> Iterator[McpServer]:
         FormatError: it is not JSON (comments are allowed).
     """
     document = load_json_with_comments(data)
-    text = data.decode("utf-8", "replace")
+    lines = LineIndex(data.decode("utf-8", "replace"))
     for table in _tables(document):
         for name, value in table.items():
             if isinstance(value, dict) and (
                 "command" in value or "url" in value or "serverUrl" in value
             ):
-                index = text.find(f'"{name}"')
-                yield _server(name, value, text.count("\n", 0, index) + 1 if index >= 0 else 0)
+                yield _server(name, value, lines.at(f'"{name}"'))
 
 
 def _tables(document: object) -> Iterator[Mapping[str, object]]:

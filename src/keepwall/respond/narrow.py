@@ -1,4 +1,4 @@
-"""Closes a path: an envelope that denies what an attack used, to be composed with the subject's own.
+"""Closes a path: an envelope that denies what an attack used, composed with the subject's own.
 
 It allows everything and denies a little, so composed with any envelope (allows intersect, denies
 unite) it only takes away. Nobody needs to rewrite the file that a team maintains.

@@ -83,7 +83,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class RuleOutcome:
-    """What `compile` says of one rule of an envelope: how it would be carried, and why no better."""
+    """What `compile` says of one rule: how it would be carried, and why no better."""
 
     rule: str
     plane: Plane

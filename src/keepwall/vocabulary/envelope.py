@@ -18,7 +18,7 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What an envelope is about; exactly one field is set, or none for a subject that is started."""
+    """What an envelope is about; one field is set, or none for a subject that is started."""
 
     spiffe: str = ""
     namespace: str = ""

@@ -18,19 +18,22 @@ FACT_KINDS: Mapping[str, str] = {
     "run_as_root (true, false or null), read_only_root, limits, ports, environment, mounts, gpu",
     "container.image": "an image reference: reference, tag, digest, floating (latest or no tag)",
     "dataset.reference": "a data set that code names: provider, name, revision, pinned, function",
-    "dependency.declared": "a line of a manifest: ecosystem, name, version, pinned, hashed, manifest",
+    "dependency.declared": "a line of a manifest: ecosystem, name, version, pinned, hashed, "
+    "manifest",
     "dockerfile.instruction": "an instruction of a Dockerfile: instruction, value, stage",
     "endpoint.listening": "a socket that listens: address, port, loopback, program, pid, user",
     "mcp.server": "an MCP server that a client starts or calls: name, transport, command, "
     "arguments, url, environment (names), pinned, client",
-    "model.file": "a model file: format, size, executes (may run code when loaded), imports, reason",
-    "model.reference": "a model that code or configuration names: provider, name, revision, pinned, "
-    "function",
+    "model.file": "a model file: format, size, executes (may run code when loaded), imports, "
+    "reason",
+    "model.reference": "a model that code or configuration names: provider, name, revision, "
+    "pinned, function",
     "notebook.output": "an output stored in a notebook: cell, mime, bytes",
     "notebook.setting": "a setting of a notebook server: name, value",
     "package.installed": "an AI package installed on a host: ecosystem, name, version",
     "pipeline.workflow": "a CI workflow: provider, triggers, permissions, runners",
-    "pipeline.step": "a step of a CI workflow: uses, pinned, run, checkout_ref, job, triggers, runner",
+    "pipeline.step": "a step of a CI workflow: uses, pinned, run, checkout_ref, job, triggers, "
+    "runner",
     "process.running": "a process of a host that serves or uses AI: program, argv, user, role",
     "project.metadata": "about a project: owners (is there a CODEOWNERS or a maintainer), licence",
     "prompt.text": "an instruction text for a model or agent: role, length, markers",

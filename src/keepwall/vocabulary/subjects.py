@@ -24,7 +24,7 @@ def event_subject(plane: Plane, node: str) -> str:
 
 
 def kv_key(entity: str) -> str:
-    """Return `entity` as a key that NATS accepts, reversibly unambiguous (``=XX`` for odd bytes)."""
+    """Return `entity` as a key that NATS accepts: odd bytes become ``=XX``, so none collide."""
     return _UNSAFE.sub(lambda match: "".join(f"={byte:02X}" for byte in match[0].encode()), entity)
 
 

@@ -40,7 +40,7 @@ from keepwall.workflows.documents import Documents
 
 _log = logging.getLogger(__name__)
 Notify = Callable[[str, int, object], None]
-"""Called with what changed (``event``, ``incident``), its number in the store (or 0), and itself."""
+"""Called with what changed (``event``, ``incident``), its number in the store or 0, and itself."""
 
 
 @dataclass(slots=True)

@@ -6,8 +6,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from keepwall.foundation.state import StateDirectory
 
 
@@ -27,7 +25,13 @@ class Connection:
 def read(state: StateDirectory) -> Connection | None:
     """Return the connection of the control plane that runs on `state`, or None."""
     try:
-        found = msgspec.json.decode(state.connection.read_bytes(), type=Connection)
+        text = state.connection.read_bytes()
+    except OSError:
+        return None
+    import msgspec  # noqa: PLC0415 - late: without a control plane no start pays for it
+
+    try:
+        found = msgspec.json.decode(text, type=Connection)
         os.kill(found.process, 0)
     except (OSError, msgspec.DecodeError):
         return None
@@ -36,6 +40,8 @@ def read(state: StateDirectory) -> Connection | None:
 
 def write(state: StateDirectory, connection: Connection) -> None:
     """Publish the connection to other processes of this user."""
+    import msgspec  # noqa: PLC0415 - late, as in `read`
+
     temporary = Path(f"{state.connection}.new")
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(fd, "wb") as file:

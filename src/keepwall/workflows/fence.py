@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from keepwall.decide.enforcement import Compilation
 from keepwall.enforce.runtime import launch, probe
@@ -16,14 +17,15 @@ from keepwall.enforce.runtime.plan import RunPlan
 from keepwall.enforce.runtime.report import EventSink, Reporter
 from keepwall.enforce.runtime.supervisor import Supervisor
 from keepwall.foundation.clock import Clock
-from keepwall.foundation.spool import Spool
 from keepwall.foundation.state import StateDirectory
 from keepwall.vocabulary.envelope import Envelope
 from keepwall.vocabulary.errors import ConfigError, ConnectError
 from keepwall.vocabulary.event import Event
 from keepwall.workflows import connection
-from keepwall.workflows.forward import Forwarder
 from keepwall.workflows.standing_orders import standing_orders
+
+if TYPE_CHECKING:
+    from keepwall.foundation.spool import Spool
 
 _SIGNALLED = 128
 
@@ -54,6 +56,9 @@ class _Sinks:
 
     def emit(self, event: Event) -> None:
         if self._spool is None:
+            # Late on purpose: most runs refuse nothing, and none waits for the OCSF writer.
+            from keepwall.foundation.spool import Spool  # noqa: PLC0415
+
             run = event.id.rsplit(":", 1)[0].replace(":", "-")
             self._spool = Spool(self._state.ensure().spool, run)
         self._spool.emit(event)
@@ -111,6 +116,9 @@ def run(
 
     forwarder = None
     if link := connection.read(surroundings.state):
+        # Late on purpose: without a control plane no start pays for an event loop.
+        from keepwall.workflows.forward import Forwarder  # noqa: PLC0415
+
         forwarder = Forwarder(link, envelope.subject_name, surroundings.clock, contain)
         sinks.onwards = forwarder
         forwarder.start()

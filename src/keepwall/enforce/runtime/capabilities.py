@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from importlib import resources
+from functools import cache
 
-from keepwall.enforce.runtime import kernel
+from keepwall.enforce.runtime import kernel, tables
 from keepwall.vocabulary.errors import ConfigError
 
 _PR_CAPBSET_DROP = 24
 _VERSION_3 = 0x20080522
 
 
+@cache
 def names() -> tuple[str, ...]:
     """Return the names of all capabilities by number (linux/capability.h)."""
-    text = resources.files(__package__).joinpath("data/capabilities.txt").read_text("utf-8")
-    return tuple(text.split())
+    return tuple(name for (name,) in tables.rows("capabilities.txt"))
 
 
 def numbers(wanted: tuple[str, ...]) -> frozenset[int]:

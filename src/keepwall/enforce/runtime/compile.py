@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 
 from keepwall.decide.addresses import is_name
 from keepwall.decide.paths import PathSet, base, is_tree
-from keepwall.enforce.runtime import elf
+from keepwall.enforce.runtime import elf, tables
 from keepwall.enforce.runtime.landlock import READ, WRITE, Access
 from keepwall.enforce.runtime.plan import HostSupport, RunPlan
 from keepwall.enforce.runtime.policy import FilePolicy, NetworkPolicy, Use, rule_name
@@ -32,11 +31,8 @@ _RIGHTS = {Use.READ: READ, Use.WRITE: WRITE, Use.EXECUTE: _PROGRAM}
 
 def baseline() -> Iterator[tuple[Use, str]]:
     """Yield what every process needs, as (list, path)."""
-    text = resources.files(__package__).joinpath("data/baseline.tsv").read_text("utf-8")
-    for line in text.splitlines():
-        if line and not line.startswith("#"):
-            use, path = line.split("\t")
-            yield Use(use), path
+    for use, path in tables.rows("baseline.tsv"):
+        yield Use(use), path
 
 
 def plan(envelope: Envelope, support: HostSupport) -> RunPlan:

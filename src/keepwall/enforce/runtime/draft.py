@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 
 from keepwall.content.sensitive_paths import is_sensitive
 from keepwall.decide.paths import PathSet
+from keepwall.enforce.runtime import tables
 from keepwall.enforce.runtime.compile import baseline
 from keepwall.enforce.runtime.learn import Used
 from keepwall.enforce.runtime.policy import Use
@@ -76,9 +76,7 @@ def draft(used: Used, name: str, home: str) -> Draft:
 
 @cache
 def _tops() -> tuple[re.Pattern[str], ...]:
-    text = resources.files(__package__).joinpath("data/generalise.tsv").read_text("utf-8")
-    lines = (line for line in text.splitlines() if line and not line.startswith("#"))
-    return tuple(re.compile(f"({line})(?=/|$)") for line in lines)
+    return tuple(re.compile(f"({top})(?=/|$)") for (top,) in tables.rows("generalise.tsv"))
 
 
 def _top(path: str) -> str:

@@ -7,9 +7,9 @@ import os
 import platform
 from collections.abc import Mapping
 from functools import cache
-from importlib import resources
 from typing import Any
 
+from keepwall.enforce.runtime import tables
 from keepwall.vocabulary.errors import ConnectError
 
 AUDIT_ARCH: Mapping[str, int] = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -36,8 +36,7 @@ def machine() -> str:
 def numbers() -> Mapping[str, int]:
     """Return the system call numbers of this machine by name."""
     column = 1 if machine() == "x86_64" else 2
-    text = resources.files(__package__).joinpath("data/syscalls.tsv").read_text("utf-8")
-    rows = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
+    rows = tables.rows("syscalls.tsv")
     return {row[0]: int(row[column]) for row in rows if row[column] != "-"}
 
 

@@ -10,9 +10,8 @@ import ctypes
 import errno
 import struct
 from collections.abc import Mapping
-from importlib import resources
 
-from keepwall.enforce.runtime import kernel
+from keepwall.enforce.runtime import kernel, tables
 
 _LD, _JEQ, _JGE, _JSET, _RET = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _NOTIFY, _ERRNO, _KILL = 0x7FFF0000, 0x7FC00000, 0x00050000, 0x80000000
@@ -26,9 +25,7 @@ Instruction = tuple[int, int, int, int]
 
 def _refused() -> Mapping[str, tuple[int, int]]:
     """Return the flag tests of data/refused.tsv: name → (argument index, mask); mask 0 = always."""
-    text = resources.files(__package__).joinpath("data/refused.tsv").read_text("utf-8")
-    rows = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
-    return {row[0]: (int(row[1]), int(row[2], 0)) for row in rows}
+    return {row[0]: (int(row[1]), int(row[2], 0)) for row in tables.rows("refused.tsv")}
 
 
 def build(notify: frozenset[str], *, network: bool, refuse: bool = True) -> bytes:

@@ -13,16 +13,19 @@ import os
 import select
 import signal
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from keepwall.enforce.runtime import calls, processes
 from keepwall.enforce.runtime.answers import Answers
 from keepwall.enforce.runtime.file_calls import FileCalls
 from keepwall.enforce.runtime.launch import Started
-from keepwall.enforce.runtime.learn import Observer, Used
 from keepwall.enforce.runtime.notification import Listener, StoppedCall
 from keepwall.enforce.runtime.plan import RunPlan
 from keepwall.enforce.runtime.report import Reporter
 from keepwall.enforce.runtime.socket_calls import SocketCalls
+
+if TYPE_CHECKING:
+    from keepwall.enforce.runtime.learn import Used
 
 
 class Supervisor:
@@ -60,6 +63,8 @@ class Supervisor:
     @classmethod
     def learning(cls, started: Started) -> tuple[Supervisor, Used]:
         """Return a supervisor that only watches, and what it will have seen."""
+        from keepwall.enforce.runtime.learn import Observer, Used  # noqa: PLC0415 - only learning
+
         used = Used()
         if started.listener is None:
             raise ValueError("nothing can be learned without a listener")

@@ -16,6 +16,8 @@ from keepwall.formats.source.names import ModuleReader
 from keepwall.vocabulary.errors import FormatError
 
 DEFAULT_SOURCE_BYTES = 1 << 20
+_MAXIMUM_MARKS = 300_000
+_DENSE = str.maketrans("", "", ",;\n()[]{}=+-*/%@<>|&^~.:")
 _COOKIE = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)", re.ASCII)
 _ENCODINGS = re.compile(
     r"(?:utf-?8|us-ascii|ascii|latin-?1|iso-latin-1|iso-?8859-\d{1,2}|(?:cp|windows-)\d{3,4}|koi8-[ru]|"
@@ -50,8 +52,11 @@ def parse_tree(text: str) -> ast.Module:
     """Return the syntax tree of `text`.
 
     Raises:
-        FormatError: it is not Python 3, or nests too deeply to be parsed; names the line.
+        FormatError: it is not Python 3, nests too deeply, or is so dense that its tree would take
+            hundreds of megabytes; names the line.
     """
+    if len(text) - len(text.translate(_DENSE)) > _MAXIMUM_MARKS:
+        raise FormatError(f"more than {_MAXIMUM_MARKS} operators and lines")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
