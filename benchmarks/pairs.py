@@ -24,12 +24,22 @@ class Cost:
     wall: float
 
 
-def once(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Cost:
-    """Run `command` to its end, its standard output thrown away, and return what it cost."""
+def surroundings(state: Path) -> dict[str, str]:
+    """Return the environment of every run: an empty state directory, compiled modules."""
+    kept = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "KEEPWALL_STATE": str(state)}
+
+
+def once(command: Sequence[str], environment: Mapping[str, str], *, quiet: bool = False) -> Cost:
+    """Run `command` to its end, its standard output thrown away, and return what it cost.
+
+    `quiet` throws away its standard error as well, which learning writes to.
+    """
     silent = os.open(os.devnull, os.O_WRONLY)
-    actions = [(os.POSIX_SPAWN_DUP2, silent, 1), (os.POSIX_SPAWN_CLOSE, silent)]
+    streams = (1, 2) if quiet else (1,)
+    actions = [(os.POSIX_SPAWN_DUP2, silent, stream) for stream in streams]
     begun = time.perf_counter()
-    child = os.posix_spawn(command[0], command, environment or os.environ, file_actions=actions)
+    child = os.posix_spawn(command[0], command, environment, file_actions=actions)
     _, status, usage = os.wait4(child, 0)
     wall = time.perf_counter() - begun
     os.close(silent)
@@ -68,9 +78,16 @@ def keepwall(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "keepwall", "run", *arguments]
 
 
+def nothing_refused(state: Path) -> None:
+    """End the program if a run reported anything: it would have measured something else."""
+    if spooled := list(state.glob("spool/*")):
+        raise SystemExit(f"the envelope refused something:\n{spooled[0].read_text()}")
+
+
 def write_envelope(path: Path, writable: Path, *, egress: str = "") -> None:
     """Write an envelope in which this interpreter runs and may write below `writable` only."""
-    places = sorted({"/usr", "/etc", os.path.realpath(sys.base_prefix), sys.prefix})
+    found = (sys.base_prefix, sys.prefix, *(each for each in sys.path if Path(each).is_dir()))
+    places = sorted({"/usr", "/etc", *(str(Path(each).resolve()) for each in found)})
     trees = ", ".join(f'"{place}/**"' for place in places)
     path.write_text(
         f"""apiVersion: keepwall.dev/v1

@@ -9,12 +9,22 @@ Usage: python benchmarks/run_start.py [PAIRS]
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from pathlib import Path
 
-from pairs import Cost, added, keepwall, median, once, ratio, verdict, write_envelope
+from pairs import (
+    Cost,
+    added,
+    keepwall,
+    median,
+    nothing_refused,
+    once,
+    ratio,
+    surroundings,
+    verdict,
+    write_envelope,
+)
 
 TARGET = 0.150
 COMMANDS = {"/bin/true": ["/bin/true"], "python -c pass": [sys.executable, "-c", "pass"]}
@@ -24,32 +34,27 @@ def measure(command: list[str], folder: Path, pairs: int) -> dict[str, list[Cost
     """Return the costs of `pairs` interleaved runs of each kind."""
     envelope = folder / "envelope.yaml"
     write_envelope(envelope, folder)
-    environment = {**os.environ, "KEEPWALL_STATE": str(folder / "state")}
+    environment = surroundings(folder / "state")
     fenced = [*keepwall("--envelope", str(envelope), "--"), *command]
     costs: dict[str, list[Cost]] = {"raw": [], "fenced": [], "learning": []}
     for number in range(-1, pairs):  # the first round warms the page cache and is not counted
         learned = folder / f"learned-{number}.yaml"
         learning = [*keepwall("--learn", str(learned), "--"), *command]
         for name, line in (("raw", command), ("fenced", fenced), ("learning", learning)):
-            cost = once(line, environment)
+            cost = once(line, environment, quiet=name == "learning")
             if number >= 0:
                 costs[name].append(cost)
         learned.unlink()
+    nothing_refused(folder / "state")
     return costs
 
 
 def main() -> None:
     """Print the medians and whether the target was kept."""
     pairs = int(sys.argv[1]) if len(sys.argv) > 1 else 25
-    silent = os.open(os.devnull, os.O_WRONLY)
-    stderr = os.dup(2)
     for name, command in COMMANDS.items():
         with tempfile.TemporaryDirectory() as folder:
-            os.dup2(silent, 2)  # what learning says of itself
-            try:
-                costs = measure(command, Path(folder).resolve(), pairs)
-            finally:
-                os.dup2(stderr, 2)
+            costs = measure(command, Path(folder).resolve(), pairs)
         print(f"{name}, medians of {pairs} interleaved runs")
         for kind, runs in costs.items():
             middle, more, times = median(runs), added(runs, costs["raw"]), ratio(runs, costs["raw"])

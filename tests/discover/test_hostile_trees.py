@@ -266,7 +266,7 @@ def test_a_tree_that_changes_all_the_time_is_read_to_its_end(tmp_path):
     thread = threading.Thread(target=churn)
     thread.start()
     try:
-        for _ in range(20):
+        for _ in range(60):
             found = discover_tree(tmp_path)
             assert not any("root:" in repr(fact) for fact in found.facts)
     finally:

@@ -29,8 +29,8 @@ def calls(source: str) -> dict[str, dict]:
         ),
         (
             (
-                "from openai import OpenAI as O\nclass A:\n  def __init__(self):\n    self.c = O()\n"
-                "  def ask(self):\n    return self.c.chat.create()"
+                "from openai import OpenAI as O\nclass A:\n def __init__(self):\n  self.c = O()\n"
+                " def ask(self):\n  return self.c.chat.create()"
             ),
             "openai.OpenAI.chat.create",
         ),
@@ -116,7 +116,7 @@ HOSTILE = {
     "lambdas": "lambda: " * 5_000 + "1",
     "conditions": "1 if a else " * 20_000 + "1",
     "indents": "".join(" " * level + "if a:\n" for level in range(200)) + " " * 200 + "pass",
-    "dense": "[" + "1," * 200_000 + "]",
+    "dense": "[" + "1," * 400_000 + "]",
     "null byte": "a = 1\0",
     "python 2": "print 'hello'",
     "unclosed": 'x = """',

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from keepwall.foundation.store.documents import KEPT
 from keepwall.foundation.store.store import Store
 from keepwall.vocabulary.errors import IntegrityError
 
@@ -68,3 +69,26 @@ def test_settings_are_set_changed_and_forgotten(store: Store) -> None:
     store.settings.delete("theme")
     store.settings.delete("theme")
     assert store.settings.get("theme") is None
+
+
+def test_earlier_generations_are_kept_newest_first_and_bounded(store: Store) -> None:
+    for generation in range(1, KEPT + 8):
+        store.documents.put("envelopes", "claims", generation * 2, str(generation).encode())
+    store.documents.put("envelopes", "claims", (KEPT + 7) * 2, str(KEPT + 7).encode())
+    store.documents.put("envelopes", "claims#narrowed", 1, b"narrow")
+    past = store.documents.history("envelopes", "claims")
+    assert [each.generation for each in past] == [n * 2 for n in range(KEPT + 7, 7, -1)]
+    assert (past[0].body, past[-1].body) == (str(KEPT + 7).encode(), b"8")
+    assert all(each.at is not None and each.at.tzinfo is not None for each in past)
+    assert [each.body for each in store.documents.history("envelopes", "claims#narrowed")] == [
+        b"narrow"
+    ]
+    assert store.documents.history("envelopes", "other") == []
+
+
+def test_a_refused_generation_leaves_no_trace_in_the_history(store: Store) -> None:
+    store.documents.put("envelopes", "claims", 2, b"two")
+    for generation in (1, 2):
+        with pytest.raises(IntegrityError):
+            store.documents.put("envelopes", "claims", generation, b"forged")
+    assert [each.body for each in store.documents.history("envelopes", "claims")] == [b"two"]

@@ -94,3 +94,21 @@ def test_processes_may_open_one_new_database_at_once(store_url: str) -> None:
         opener.stdin.write("go\n")
         opener.stdin.flush()
     assert [opener.communicate(timeout=60)[0] for opener in openers] == ["opened\n"] * 4
+
+
+def test_documents_of_the_first_schema_begin_their_history(store_url: str) -> None:
+    with Store.open(store_url) as store:
+        store.documents.put("envelopes", "claims", 3, b"three")
+    database = connect(store_url)
+    with database.write("test") as connection:  # as the first schema left it
+        connection.execute(text("DROP TABLE document_history"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    database.close()
+    with Store.open(store_url) as store:
+        past = store.documents.history("envelopes", "claims")
+        assert [(each.generation, each.at, each.body) for each in past] == [(3, None, b"three")]
+        store.documents.put("envelopes", "claims", 4, b"four")
+        assert [each.body for each in store.documents.history("envelopes", "claims")] == [
+            b"four",
+            b"three",
+        ]

@@ -136,6 +136,28 @@ async def test_events_that_are_known_change_nothing(installation: Installation) 
     assert len(installation.store.incidents.list()) == 1
 
 
+async def test_a_crash_between_storing_and_answering_leaves_nothing_unanswered(
+    installation: Installation,
+) -> None:
+    installation.store.events.append([event(1, "/home/ada/.aws/credentials")])  # then kill -9
+    await installation.burn.answer_pending()
+    incident = installation.store.incidents.list()[0]
+    assert incident.state is IncidentState.CONTAINED
+    assert installation.orders()[1:] == (1, incident.id)
+
+
+async def test_an_answer_given_twice_changes_nothing(installation: Installation) -> None:
+    await installation.burn.take([event(1, "/home/ada/.aws/credentials")])
+    before = installation.orders(), installation.store.incidents.list()
+    installation.store.settings.delete("burn-the-path.answered")  # as if killed before it was set
+    await installation.burn.answer_pending()
+    assert (installation.orders(), installation.store.incidents.list()) == before
+    await installation.burn.release(before[1][0].id)
+    installation.store.settings.delete("burn-the-path.answered")
+    await installation.burn.answer_pending()
+    assert installation.orders()[2] == ""
+
+
 async def test_harmless_events_open_nothing(installation: Installation) -> None:
     await installation.burn.take([event(1, "/home/ada/data.csv")])
     assert installation.store.incidents.list() == []

@@ -36,10 +36,14 @@ def command(
 
 async def _serve(settings: Settings, clock: Clock, *, keep_password: bool) -> None:
     import asyncio
+    import signal
 
     from keepwall.server.control_plane import serve, started
     from keepwall.server.credentials import PASSWORD_SETTING, new_password
 
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with started(settings, clock) as plane:
         rescan = asyncio.create_task(plane.rescan(_say))
 
@@ -52,7 +56,7 @@ async def _serve(settings: Settings, clock: Clock, *, keep_password: bool) -> No
             _say("Ctrl-C ends it; what is enforced stays enforced")
 
         try:
-            await serve(plane, clock, ready)
+            await serve(plane, clock, ready, stop)
         finally:
             rescan.cancel()
 

@@ -114,13 +114,14 @@ class Walk:
         """Return why a link is not followed; None where its target is read in its own place."""
         try:
             target = os.stat(name, dir_fd=directory)
+            # realpath reads the link again, which may be gone by then.
+            real = os.path.realpath(f"/proc/self/fd/{directory}/{name}")
         except OSError as error:
             return (
                 "symbolic link loop" if error.errno == errno.ELOOP else "symbolic link to nothing"
             )
         if stat.S_ISDIR(target.st_mode):
             return "symbolic link to a directory, not followed"
-        real = os.path.realpath(f"/proc/self/fd/{directory}/{name}")
         inside = os.path.realpath(self.root) + os.sep
         if not stat.S_ISREG(target.st_mode) or not real.startswith(inside):
             return "symbolic link that leaves the tree, not followed"

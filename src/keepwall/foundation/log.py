@@ -34,4 +34,6 @@ def configure_log(verbosity: int = 0, stream: TextIO | None = None) -> logging.H
     logger.addHandler(handler)
     logger.setLevel(LEVELS[max(-1, min(verbosity, 2)) + 1])
     logger.propagate = False
+    # asyncio warns of things between it and a library that no user can act on.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     return handler

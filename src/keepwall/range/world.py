@@ -149,7 +149,7 @@ class World:
             )
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline and self._control.poll() is None:
-            if self.state.connection.exists() and b"Console:" in log.read_bytes():
+            if self.state.connection.exists() and b"Password:" in log.read_bytes():
                 return
             time.sleep(0.05)
         said = log.read_text("utf-8", "replace").strip().splitlines()[-1:]

@@ -1,4 +1,4 @@
-"""The control plane of one machine: bus, store, ledger, the loop, and the console, in one process."""
+"""The control plane of one machine: bus, store, ledger, loop and console, in one process."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import logging
 import os
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -45,6 +45,7 @@ _LIFE = timedelta(days=30)
 _SPOOL_SECONDS = 2.0
 _HEAD_SECONDS = 10.0
 _RESCAN = timedelta(hours=1)
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class ControlPlane:
 
     async def take_spool(self) -> None:
         """Take in what runs left behind when no control plane listened, for ever."""
+        await self.burn.answer_pending()
         while True:
             for path in spool.files(self.settings.state.spool):
                 if spool.abandoned(path):
@@ -103,7 +105,7 @@ class ControlPlane:
             await asyncio.sleep(_SPOOL_SECONDS)
 
     async def rescan(self, tell: Callable[[str], None]) -> None:
-        """Scan every target now and then, for ever; a target that fails does not stop the others."""
+        """Scan every target now and then, for ever; one that fails does not stop the others."""
         while True:
             for target in self.settings.targets:
                 try:
@@ -160,18 +162,37 @@ async def started(settings: Settings, clock: Clock) -> AsyncIterator[ControlPlan
         yield plane
 
 
-async def serve(plane: ControlPlane, clock: Clock, ready: Callable[[str], None]) -> None:
-    """Serve the console and the API until the process is told to end.
+class _WebServer(uvicorn.Server):
+    """A web server that leaves signals to the control plane and lets go of live pages at once."""
+
+    def __init__(self, config: uvicorn.Config, live: LiveFeed) -> None:
+        super().__init__(config)
+        self._live = live
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none: the whole control plane ends in order, not only its web server."""
+        yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the live streams first; the server would wait for them."""
+        self._live.close()
+        await super().shutdown(sockets)
+
+
+async def serve(
+    plane: ControlPlane, clock: Clock, ready: Callable[[str], None], stop: asyncio.Event
+) -> None:
+    """Serve the console and the API until `stop` is set.
 
     Raises:
         ConnectError: the port is taken.
     """
     settings = plane.settings
-    app = create_app(plane.store, plane.live, actions=plane, clock=clock)
+    hosts = () if settings.host in _LOOPBACK else (settings.host,)
+    app = create_app(plane.store, plane.live, actions=plane, hosts=hosts, clock=clock)
     config = uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -179,29 +200,30 @@ async def serve(plane: ControlPlane, clock: Clock, ready: Callable[[str], None])
         timeout_graceful_shutdown=3,
         lifespan="off",
     )
-    server = uvicorn.Server(config)
+    server = _WebServer(config, plane.live)
+    with _bound(settings) as sock:
+        ready(f"http://{settings.host}:{sock.getsockname()[1]}")
+        serving = asyncio.create_task(server.serve(sockets=[sock]))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        server.should_exit = True
+        await serving
+
+
+def _bound(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    sock = socket.socket(family)
     try:
-        sock = config.bind_socket() if _free(settings) else None
-    except SystemExit:
-        sock = None
-    if sock is None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((settings.host, settings.port))
+    except OSError as error:
+        sock.close()
         raise ConnectError(
             f"port {settings.port} on {settings.host} is taken",
             hint="another keepwall up may be running; or choose with --port",
-        )
-    with sock:
-        ready(f"http://{settings.host}:{sock.getsockname()[1]}")
-        await server.serve(sockets=[sock])
-
-
-def _free(settings: Settings) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError:
-            return False
-    return True
+        ) from error
+    return sock
 
 
 async def _heads(ledger: Ledger) -> None:

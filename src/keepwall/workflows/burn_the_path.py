@@ -6,9 +6,10 @@ recorded as it is reached; a step that fails is said in the incident's timeline,
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
@@ -39,6 +40,8 @@ from keepwall.vocabulary.subjects import narrowing_of
 from keepwall.workflows.documents import Documents
 
 _log = logging.getLogger(__name__)
+_ANSWERED = "burn-the-path.answered"
+"""The setting that holds the sequence of the last event that was answered."""
 Notify = Callable[[str, int, object], None]
 """Called with what changed (``event``, ``incident``), its number in the store or 0, and itself."""
 
@@ -53,21 +56,30 @@ class BurnThePath:
     evidence: EvidenceRecorder
     clock: Clock
     notify: Notify
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def take(self, events: Sequence[Event]) -> int:
         """Store events and answer them; return how many were new. Known ones change nothing."""
-        fresh = [event for event in events if self.store.events.get(event.id) is None]
-        if not fresh:
-            return 0
-        self.store.events.append(fresh)
-        numbers = {
-            stored.event.id: stored.sequence for stored in self.store.events.list(limit=len(fresh))
-        }
-        for event in fresh:
-            self.notify("event", numbers.get(event.id, 0), event)
-            for detection in self.detections.match(event):
-                await self._answer(detection)
-        return len(fresh)
+        fresh = self.store.events.append(events)
+        await self.answer_pending()
+        return fresh
+
+    async def answer_pending(self) -> None:
+        """Answer every stored event that was not answered yet, oldest first.
+
+        How far the answers have come is kept in the store and moves on after them, so a crash
+        in between means that some are given twice, never that one is not given. Each answer is
+        therefore one that changes nothing the second time.
+        """
+        async with self._turn:
+            answered = int(self.store.settings.get(_ANSWERED) or 0)
+            while pending := self.store.events.after(answered):
+                for stored in pending:
+                    self.notify("event", stored.sequence, stored.event)
+                    for detection in self.detections.match(stored.event):
+                        await self._answer(detection)
+                answered = pending[-1].sequence
+                self.store.settings.set(_ANSWERED, str(answered))
 
     async def _answer(self, detection: Detection) -> None:
         alarm = Alarm(
@@ -78,8 +90,8 @@ class BurnThePath:
             contain=detection.contain,
             event=detection.event,
         )
-        incident, opened = incidents.attach(self.store, alarm, self.clock)
-        if opened:
+        incident = incidents.place(self.store, alarm)
+        if self.store.incidents.get(incident.id) is None:
             self._prove(
                 "incident.opened",
                 incident.id,
@@ -91,10 +103,13 @@ class BurnThePath:
                     "subject": incident.subject,
                 },
             )
+        incident = incidents.attach(self.store, incident, alarm, self.clock)
         self.notify("incident", 0, incident.id)
-        if detection.contain and incident.state is not IncidentState.CONTAINED:
+        if not detection.contain or incident.state is IncidentState.CLOSED:
+            return
+        if incident.state is not IncidentState.CONTAINED:
             await self._step(incident, "containment", self.contain(incident.subject, incident.id))
-            await self._step(incident, "narrowing", self.narrow(incident.id))
+        await self._step(incident, "narrowing", self.narrow(incident.id))
 
     async def _step(self, incident: Incident, name: str, step: Awaitable[None]) -> None:
         try:
@@ -107,18 +122,18 @@ class BurnThePath:
         """Contain `subject`: it is stopped where it runs, and born contained where it starts."""
         containment = Containment(incident, subject, ContainmentLevel.STOP, self.clock.now())
         await self._order(containment)
-        self._tell(
-            incident,
-            "containment",
-            f"{subject} is contained: running instances are stopped, new ones do not start",
-            state=IncidentState.CONTAINED,
-        )
         self._prove(
             "containment",
             incident,
             "contained",
             Strength.KILLED_LATE,
             {"subject": subject, "running": "killed-late", "new starts": "prevented"},
+        )
+        self._tell(
+            incident,
+            "containment",
+            f"{subject} is contained: running instances are stopped, new ones do not start",
+            state=IncidentState.CONTAINED,
         )
         self.notify("incident", 0, incident)
 
@@ -150,29 +165,30 @@ class BurnThePath:
             return
         uid = narrowing_of(name)
         generation = self.documents.generation("envelopes", uid)
-        spec = render(narrowed(self.documents.envelope(uid), name, path))
-        document = EnvelopeGeneration(uid, generation + 1, spec, f"incident {incident}")
-        await self.documents.put("envelopes", uid, msgspec.to_builtins(document), generation + 1)
-        denied = ", ".join(sorted({event.target for event in path}))
-        self._tell(
-            incident,
-            "narrowing",
-            f"envelope {uid} is generation {generation + 1}: the path over {denied} is closed",
-            reference=f"{uid}@{generation + 1}",
-        )
+        before = self.documents.envelope(uid)
+        after = narrowed(before, name, path)
+        if after != before:
+            generation += 1
+            document = EnvelopeGeneration(uid, generation, render(after), f"incident {incident}")
+            await self.documents.put("envelopes", uid, msgspec.to_builtins(document), generation)
+        reference = f"{uid}@{generation}"
+        if any(entry.reference == reference for entry in found.timeline):
+            return
+        denied = sorted({event.target for event in path})
         self._prove(
             "envelope.narrowed",
             incident,
             "signed",
             Strength.PREVENTED,
-            {"envelope": name, "generation": generation + 1, "path": [e.target for e in path]},
+            {"envelope": name, "generation": generation, "path": denied},
         )
-
-    def prove(
-        self, control: str, about: str, outcome: str, strength: Strength, **detail: Any
-    ) -> str:
-        """Record that a control was exercised; return the evidence id."""
-        return self._prove(control, about, outcome, strength, detail)
+        self._tell(
+            incident,
+            "narrowing",
+            f"envelope {uid} is generation {generation}: the path over {', '.join(denied)} is "
+            "closed",
+            reference=reference,
+        )
 
     def _path(self, incident: Incident) -> list[Event]:
         """Return what the attack did: the alarms, and what else its process was refused near it."""

@@ -69,6 +69,14 @@ class Events:
             rows = connection.execute(query.limit(bounded(limit))).all()
         return [StoredEvent(row.sequence, decode(row.body, Event)) for row in rows]
 
+    def after(self, sequence: int, *, limit: int = 500) -> Sequence[StoredEvent]:
+        """Return the events that came after `sequence`, oldest first."""
+        query = select(table.c.sequence, table.c.body).order_by(table.c.sequence)
+        query = query.where(table.c.sequence > bounded(sequence)).limit(bounded(limit))
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return [StoredEvent(row.sequence, decode(row.body, Event)) for row in rows]
+
     def get(self, event_id: str) -> Event | None:
         """Return the event with this id, or None."""
         query = select(table.c.body).where(table.c.key == key(event_id))

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.types import TypeDecorator
 
-HEAD = "0001"
+HEAD = "0002"
 """The revision that this program writes and reads."""
 
 
@@ -189,6 +189,15 @@ documents = Table(
     Column("key", KEY, primary_key=True),
     Column("name", SORTED, nullable=False),
     Column("generation", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+document_history = Table(
+    "document_history",
+    METADATA,
+    Column("bucket", SORTED, primary_key=True),
+    Column("key", KEY, primary_key=True),
+    Column("generation", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Moment),  # unknown for what was stored before there was a history
     Column("body", LargeBinary, nullable=False),
 )
 settings = Table(
