@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test lint pytest bench lock docs clean
+CHECKS := lint format types imports pytest
+.PHONY: help run test $(CHECKS) bench lock docs clean
 BIN := .venv/bin
 PORT ?= 8740
 
@@ -15,15 +16,18 @@ run: ## Set up, scan this machine and the demo, and start the console
 
 test: ## Set up, then run every check and every test
 	@scripts/setup.sh test
-	@$(MAKE) --no-print-directory lint pytest
+	@$(MAKE) --no-print-directory --keep-going $(CHECKS)
 
-lint: # what needs no running program; `make test` first, for the set-up
+# Each check alone, once `make test` has set up.
+lint:
 	$(BIN)/ruff check
+format:
 	$(BIN)/ruff format --check
+types:
 	$(BIN)/mypy
+imports:
 	$(BIN)/lint-imports
-
-pytest: # all tests; tests/conftest.py fails the run for a skip that is not on the list
+pytest: # tests/conftest.py fails the run for a skip that is not on the list
 	$(BIN)/python -m pytest --durations=15
 
 bench: ## Measure every figure that the documents quote

@@ -7,6 +7,7 @@ it waited for: under `keepwall run` the supervisor and the fenced command togeth
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import sys
@@ -84,11 +85,17 @@ def nothing_refused(state: Path) -> None:
         raise SystemExit(f"the envelope refused something:\n{spooled[0].read_text()}")
 
 
-def write_envelope(path: Path, writable: Path, *, egress: str = "") -> None:
-    """Write an envelope in which this interpreter runs and may write below `writable` only."""
+def write_envelope(
+    path: Path, *, readable: Sequence[Path] = (), writable: Sequence[str] = (), egress: str = ""
+) -> None:
+    """Write an envelope in which this interpreter runs.
+
+    It reads the trees `readable` besides, writes what the rules `writable` name and reaches the
+    one peer `egress`.
+    """
     found = (sys.base_prefix, sys.prefix, *(each for each in sys.path if Path(each).is_dir()))
-    places = sorted({"/usr", "/etc", *(str(Path(each).resolve()) for each in found)})
-    trees = ", ".join(f'"{place}/**"' for place in places)
+    programs = sorted({"/usr", "/etc", *(str(Path(each).resolve()) for each in found)})
+    trees = [f"{place}/**" for place in (*programs, *readable)]
     path.write_text(
         f"""apiVersion: keepwall.dev/v1
 kind: Envelope
@@ -97,8 +104,8 @@ spec:
   planes: [runtime, network]
   mode: enforce
   minimumStrength: killed-late
-  process: {{allow: [{trees}]}}
-  file: {{read: [{trees}, "{writable}/**"], write: ["{writable}/**"]}}
+  process: {{allow: {json.dumps(trees[: len(programs)])}}}
+  file: {{read: {json.dumps(trees)}, write: {json.dumps(list(writable))}}}
   network: {{egress: [{egress}]}}
 """
     )

@@ -33,7 +33,7 @@ COMMANDS = {"/bin/true": ["/bin/true"], "python -c pass": [sys.executable, "-c",
 def measure(command: list[str], folder: Path, pairs: int) -> dict[str, list[Cost]]:
     """Return the costs of `pairs` interleaved runs of each kind."""
     envelope = folder / "envelope.yaml"
-    write_envelope(envelope, folder)
+    write_envelope(envelope)
     environment = surroundings(folder / "state")
     fenced = [*keepwall("--envelope", str(envelope), "--"), *command]
     costs: dict[str, list[Cost]] = {"raw": [], "fenced": [], "learning": []}

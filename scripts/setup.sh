@@ -29,7 +29,7 @@ if [ ! -s "$static" ] || [ package-lock.json -nt "$static" ]; then
     scripts/tool.sh node
     PATH=$PWD/build/tools/node/bin:$PATH
   fi
-  scripts/frontend.sh
+  npm_config_update_notifier=false scripts/frontend.sh
 fi
 
 if [ "$purpose" = test ]; then

@@ -39,7 +39,8 @@ KEY_TABLE: Mapping[AssetKind, str] = {
     AssetKind.PROJECT: "name of the directory or repository",
     AssetKind.HOST: "host name, lower case",
     AssetKind.LIBRARY: "purl",
-    AssetKind.MODEL_FILE: "sha256:<hex digest of the content>",
+    AssetKind.MODEL_FILE: "sha256:<hex digest of the content>, of very large ones partial:<digest "
+    "of size and both ends>",
     AssetKind.HOSTED_MODEL: "provider/name",
     AssetKind.DATASET: "provider/name, or a URL with scheme, host and path",
     AssetKind.NOTEBOOK: "path in the repository, POSIX, no leading ./",
@@ -79,6 +80,9 @@ def canonical_key(kind: AssetKind, raw: str) -> str:
         return _canonical_image(text)
     if kind in (AssetKind.HOST, AssetKind.HOSTED_MODEL):
         return text.lower()
+    if kind is AssetKind.PROCESS:
+        host, slash, program = text.partition("/")
+        return host.lower() + slash + program
     return text
 
 
@@ -103,6 +107,7 @@ def _canonical_image(text: str) -> str:
     name, _, digest = text.partition("@")
     if digest:
         return digest.lower()
+    name = name.removeprefix("docker.io/").removeprefix("library/")
     head, slash, rest = name.partition("/")
     if not slash:
         name = f"docker.io/library/{name}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -57,6 +57,15 @@ class Sighting:
     process: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A kind of attempt: its latest sighting, when it was last told (ns), and repeats since."""
+
+    sighting: Sighting
+    at: int
+    repeats: int
+
+
 class Reporter:
     """Numbers, joins and throttles the events of one run.
 
@@ -82,41 +91,36 @@ class Reporter:
         self._say = say
         self._run = f"{boot_id()[:8]}{os.getpid():x}{clock.now().timestamp():.0f}"
         self._sequence = 0
-        self._seen: dict[tuple[Activity, str, Effect], tuple[int, int]] = {}
+        self._seen: dict[tuple[Activity, str, Effect], _Known] = {}
         self._lines = 0
 
     def report(self, sighting: Sighting) -> None:
         """Emit an event for a sighting, unless it repeats one of the last second."""
         key = (sighting.activity, sighting.target, sighting.effect)
         now = int(self._clock.now().timestamp() * 1e9)
-        last, repeats = self._seen.pop(key, (0, 0))
-        if now - last < _QUIET_NS:
-            self._seen[key] = (last, repeats + 1)
+        known = self._seen.pop(key, None)
+        if known and now - known.at < _QUIET_NS:
+            self._seen[key] = _Known(sighting, known.at, known.repeats + 1)
             return
         while len(self._seen) >= _MOST_KNOWN:
-            self._seen.pop(next(iter(self._seen)))
-        self._seen[key] = (now, 0)
-        event = self._event(sighting, repeats + 1)
+            self._settle(self._seen.pop(next(iter(self._seen))))
+        self._seen[key] = _Known(sighting, now, 0)
+        event = self._event(sighting, known.repeats + 1 if known else 1)
         self._sink.emit(event)
-        if sighting.effect is Effect.DENY and not last:
+        if sighting.effect is Effect.DENY and not known:
             self._tell(event)
 
     def close(self) -> None:
         """Emit what was counted and not yet told, and say how many refusals went unprinted."""
-        for (activity, target, effect), (_, repeats) in self._seen.items():
-            if repeats:
-                plane = (
-                    Plane.NETWORK
-                    if activity in (Activity.CONNECT, Activity.LISTEN)
-                    else Plane.RUNTIME
-                )
-                rest = Sighting(
-                    activity, target, effect, "", plane, Tier.NONE, Strength.SEEN_ONLY, 0
-                )
-                self._sink.emit(replace(self._event(rest, repeats), message=f"{repeats} more"))
+        for known in self._seen.values():
+            self._settle(known)
         self._seen.clear()
         if self._lines > _MOST_LINES:
             self._say(f"{self._lines - _MOST_LINES} more refusals are in the events")
+
+    def _settle(self, known: _Known) -> None:
+        if known.repeats:
+            self._sink.emit(self._event(known.sighting, known.repeats))
 
     def _event(self, sighting: Sighting, count: int) -> Event:
         self._sequence += 1

@@ -73,19 +73,19 @@ class Documents:
             row = connection.execute(self._one(bucket, key)).one_or_none()
         return None if row is None else (row.generation, row.body)
 
-    def list(self, bucket: str) -> list[tuple[str, int, bytes]]:
-        """Return key, generation and bytes of every document of a bucket, by key."""
-        query = select(table.c.name, table.c.generation, table.c.body)
-        query = query.where(table.c.bucket == plain(bucket)).order_by(table.c.name, table.c.key)
-        with self._database.read() as connection:
-            return [(row.name, row.generation, row.body) for row in connection.execute(query)]
-
     def history(self, bucket: str, key: str) -> list[Past]:
         """Return what is kept of a document, at most `KEPT` generations, the newest first."""
         query = select(history.c.generation, history.c.at, history.c.body)
         query = query.where(self._past(bucket, key)).order_by(history.c.generation.desc())
         with self._database.read() as connection:
             return [Past(row.generation, row.at, row.body) for row in connection.execute(query)]
+
+    def list(self, bucket: str) -> list[tuple[str, int, bytes]]:
+        """Return key, generation and bytes of every document of a bucket, by key."""
+        query = select(table.c.name, table.c.generation, table.c.body)
+        query = query.where(table.c.bucket == plain(bucket)).order_by(table.c.name, table.c.key)
+        with self._database.read() as connection:
+            return [(row.name, row.generation, row.body) for row in connection.execute(query)]
 
     def _remember(
         self, connection: Connection, bucket: str, key: str, generation: int, body: bytes
