@@ -105,7 +105,7 @@ def measure(
         for count in (0, row.count):
             if kind == "learning":
                 Path(line[-2]).unlink(missing_ok=True)
-            child = [sys.executable, "-c", CHILD, what, str(count), row.place]
+            child = [sys.executable, "-P", "-c", CHILD, what, str(count), row.place]
             costs.append(once([*line, *child], environment, quiet=kind == "learning"))
         scale = 1e6 / row.count
         empty, full = costs

@@ -36,6 +36,7 @@ if [ "$purpose" = test ]; then
   missing=()
   [ -x /usr/bin/chromium ] || missing+=(chromium)
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
+  compgen -G '/usr/lib/*/libatomic.so.1' >/dev/null || missing+=(libatomic1) # Playwright's driver
   if [ ${#missing[@]} -gt 0 ]; then
     scripts/debian.sh "${missing[@]}"
   fi

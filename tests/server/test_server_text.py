@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from keepwall.server.console.rendering import HERE
-from keepwall.server.console.text import counted, shell, visible, when
+from keepwall.server.console.text import counted, precise, shell, visible, when
 from keepwall.server.queries import AssetQuery, parse_query, quote_parameter
 
 
@@ -70,6 +70,8 @@ def test_counts_and_times() -> None:
     assert counted(1, "part") == "1 part"
     assert counted(1200, "part") == "1,200 parts"
     assert when(None) == "—"
+    assert precise(None) == "—"
+    assert precise(datetime(2026, 1, 2, 3, 4, 5, 67_890, tzinfo=UTC)) == "2026-01-02 03:04:05.067"
     assert when(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)) == "2026-01-02 03:04:05"
 
 

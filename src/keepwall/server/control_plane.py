@@ -9,7 +9,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from keepwall.foundation.trust.files import private_directory, write_private
 from keepwall.foundation.trust.trust import Trust
 from keepwall.prove.record import EvidenceRecorder
 from keepwall.server.app import create_app
+from keepwall.server.credentials import new_api_token
 from keepwall.server.live import LiveFeed
 from keepwall.vocabulary.errors import ConnectError, FormatError, KeepwallError
 from keepwall.vocabulary.subjects import EVENT_SUBJECTS
@@ -155,7 +156,8 @@ async def started(settings: Settings, clock: Clock) -> AsyncIterator[ControlPlan
             clock=clock,
             notify=live.publish,
         )
-        connection.write(state, _connection(server.url, files, trust))
+        link = _connection(server.url, files, trust, settings.store_url or state.database_url)
+        connection.write(state, link)
         stack.callback(state.connection.unlink, missing_ok=True)
         plane = ControlPlane(settings, store, burn, bus, live)
         await _background(stack, plane.take_events(), plane.take_spool(), _heads(ledger))
@@ -202,6 +204,7 @@ async def serve(
     )
     server = _WebServer(config, plane.live)
     with _bound(settings) as sock:
+        _tell_api(plane, sock.getsockname()[1])
         ready(f"http://{settings.host}:{sock.getsockname()[1]}")
         serving = asyncio.create_task(server.serve(sockets=[sock]))
         stopping = asyncio.create_task(stop.wait())
@@ -209,6 +212,16 @@ async def serve(
         stopping.cancel()
         server.should_exit = True
         await serving
+
+
+def _tell_api(plane: ControlPlane, port: int) -> None:
+    """Add where the API is, and a fresh token for it, to what processes of this user can read."""
+    state, host = plane.settings.state, plane.settings.host
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - compared only
+    host = f"[{host}]" if ":" in host else host
+    if (link := connection.read(state)) is not None:
+        token = new_api_token(plane.store)
+        connection.write(state, replace(link, api=f"http://{host}:{port}", token=token))
 
 
 def _bound(settings: Settings) -> socket.socket:
@@ -280,7 +293,7 @@ def _tls(files: dict[str, Path], name: str) -> ssl.SSLContext:
     return context
 
 
-def _connection(url: str, files: dict[str, Path], trust: Trust) -> Connection:
+def _connection(url: str, files: dict[str, Path], trust: Trust, store: str) -> Connection:
     return Connection(
         url=url,
         certificate=str(files["node.crt"]),
@@ -289,4 +302,5 @@ def _connection(url: str, files: dict[str, Path], trust: Trust) -> Connection:
         node=node_name(),
         root=trust.root_public.hex(),
         process=os.getpid(),
+        store=store,
     )

@@ -83,7 +83,7 @@ class BurnThePath:
 
     async def _answer(self, detection: Detection) -> None:
         alarm = Alarm(
-            detection=detection.rule,
+            detection=detection.name,
             title=detection.title,
             severity=detection.severity,
             surface=detection.surface,

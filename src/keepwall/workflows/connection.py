@@ -11,7 +11,11 @@ from keepwall.foundation.state import StateDirectory
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Where the bus is and what to show it; paths of PEM files; `root` is the hex root key."""
+    """Where the bus is and what to show it; paths of PEM files; `root` is the hex root key.
+
+    `api` is the address of the REST API on this machine and `token` the bearer token for it; both
+    are empty until the web server listens. `store` is the URL of the store in use.
+    """
 
     url: str
     certificate: str
@@ -20,6 +24,9 @@ class Connection:
     node: str
     root: str
     process: int
+    api: str = ""
+    token: str = ""
+    store: str = ""
 
 
 def read(state: StateDirectory) -> Connection | None:

@@ -18,6 +18,7 @@ _AT_SYMLINK_NOFOLLOW = 0x100
 SOCKETS = frozenset({"socket", "connect", "bind", "listen"})
 OPENS = frozenset({"open", "openat", "openat2", "creat"})
 PROGRAMS = frozenset({"execve", "execveat", "memfd_create"})
+FORKS = frozenset({"fork", "vfork", "clone"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,9 @@ def watched(*, files: bool, network: bool) -> frozenset[str]:
     found: frozenset[str] = frozenset()
     if files:
         found |= OPENS | PROGRAMS | frozenset(CHANGES)
-    return found | SOCKETS if network else found
+    if network:
+        found |= SOCKETS
+    return found | FORKS if found else found
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,8 +124,9 @@ class FileCalls:
 
     def _watch(self, call: StoppedCall, verdicts: list[tuple[Use, Verdict]], path: str) -> bool:
         """Report what is allowed but worth knowing: audited rules and places of credentials."""
+        sensitive = is_sensitive(path)
         for use, verdict in verdicts:
-            if verdict.effect is Effect.AUDIT or is_sensitive(path):
+            if verdict.effect is Effect.AUDIT or sensitive:
                 if os.path.exists(path):
                     self._report(
                         call,
@@ -232,7 +233,7 @@ class FileCalls:
         return resolve(path, process=process, thread=call.thread, follow_last=follow_last)
 
     def _own(self, path: str) -> str:
-        return in_own_words(path, lambda process: processes.belongs(process, self._child))
+        return in_own_words(path, processes.belongs)
 
     def _remember(self, key: tuple[str, tuple[Use, ...]], path: str) -> None:
         """Skip the look next time, where the subject cannot turn the path into another one."""

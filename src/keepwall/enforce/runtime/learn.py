@@ -131,7 +131,7 @@ class Observer:
         process = processes.group_of(call.thread)
         asked = absolute(call.thread, directory, path)
         real = resolve(asked, process=process, thread=call.thread, follow_last=follow)
-        return in_own_words(real, lambda each: processes.belongs(each, self._child))
+        return in_own_words(real, processes.belongs)
 
     def _add(self, use: Use, path: str) -> None:
         self._used.add(use, path)

@@ -6,11 +6,14 @@ Source: seccomp_unotify(2), include/uapi/linux/seccomp.h.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import fcntl
 import os
 import struct
 from dataclasses import dataclass
+
+from keepwall.enforce.runtime import kernel
 
 _RECEIVE = 0xC0502100
 _SEND = 0xC0182101
@@ -25,6 +28,7 @@ _RESPONSE = struct.Struct("=QqiI")
 _ZERO = bytes(_NOTIFICATION.size)
 _PAGE = 4096
 _LONGEST_PATH = 4096
+_SPAN = struct.Struct("@PN")  # struct iovec
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,9 @@ class Listener:
     def __init__(self, fd: int) -> None:
         self.fd = fd
         self._buffer = bytearray(_NOTIFICATION.size)
-        self._memory: dict[int, int] = {}
+        self._page = ctypes.create_string_buffer(_PAGE)
+        self._ours = ctypes.create_string_buffer(_SPAN.size)
+        self._theirs = ctypes.create_string_buffer(_SPAN.size)
         with contextlib.suppress(OSError):  # since 6.6: hand over on the same core, no wake-up trip
             fcntl.ioctl(fd, _SET_FLAGS, _SYNC_WAKE_UP)
 
@@ -83,8 +89,12 @@ class Listener:
             fcntl.ioctl(self.fd, _ADD_FD, request)
 
     def _send(self, call: StoppedCall, value: int, error: int, flags: int) -> None:
-        with contextlib.suppress(FileNotFoundError):  # the thread has died
+        try:
             fcntl.ioctl(self.fd, _SEND, _RESPONSE.pack(call.id, value, error, flags))
+        except OSError as problem:
+            # The thread has died, or the call is answered already and failed only afterwards.
+            if problem.errno not in (errno.ENOENT, errno.EINPROGRESS):
+                raise
 
     def valid(self, call: StoppedCall) -> bool:
         """Return whether the thread still waits in this very call, so its PID was not reused."""
@@ -112,44 +122,28 @@ class Listener:
         raise OSError(errno.ENAMETOOLONG, "a path without an end")
 
     def memory(self, call: StoppedCall, address: int, length: int) -> bytes:
-        """Return `length` bytes at most of the caller's memory.
+        """Return `length` bytes (a page at most) of the caller's memory, fewer where less is mapped.
+
+        Read by number on every call, never through a descriptor that is kept: exec and vfork give
+        a thread other memory under the same number.
 
         Raises:
             OSError: EFAULT where nothing is mapped, ESRCH when the caller is gone.
         """
         if address == 0 or address >= 1 << 63:
             raise OSError(errno.EFAULT, "a bad address")
-        for fresh in (False, True):
-            fd = self._open_memory(call, fresh=fresh)
-            try:
-                piece = os.pread(fd, length, address)
-            except OSError as error:
-                if error.errno != errno.EIO:
-                    raise
-                piece = b""
-            if piece:  # nothing: exec has replaced the memory that this descriptor shows
-                return piece
-        raise OSError(errno.EFAULT, "a bad address")
-
-    def _open_memory(self, call: StoppedCall, *, fresh: bool) -> int:
-        known = self._memory.pop(call.thread, None)
-        if known is not None:
-            if not fresh:
-                self._memory[call.thread] = known
-                return known
-            os.close(known)
-        fd = os.open(f"/proc/{call.thread}/mem", os.O_RDONLY | os.O_CLOEXEC)
+        length = min(length, _PAGE)
+        _SPAN.pack_into(self._ours, 0, ctypes.addressof(self._page), length)
+        _SPAN.pack_into(self._theirs, 0, address, length)
+        spans = (ctypes.addressof(self._ours), 1, ctypes.addressof(self._theirs), 1, 0)
+        taken = kernel.call("process_vm_readv", call.thread, *spans)
         if not self.valid(call):
-            os.close(fd)
             raise OSError(errno.ESRCH, "the caller is gone")
-        while len(self._memory) >= 256:  # noqa: PLR2004 - a bound on descriptors
-            os.close(self._memory.pop(next(iter(self._memory))))
-        self._memory[call.thread] = fd
-        return fd
+        if not taken:
+            raise OSError(errno.EFAULT, "nothing there")
+        return self._page.raw[:taken]
 
     def close(self) -> None:
-        """Close all descriptors; calls that still wait fail with ENOSYS: closed, not open."""
-        for fd in (*self._memory.values(), self.fd):
-            with contextlib.suppress(OSError):
-                os.close(fd)
-        self._memory.clear()
+        """Close the descriptor; calls that still wait fail with ENOSYS: closed, not open."""
+        with contextlib.suppress(OSError):
+            os.close(self.fd)

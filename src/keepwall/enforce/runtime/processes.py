@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pwd
+import re
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from keepwall.enforce.runtime import kernel
 from keepwall.vocabulary.event import Process
 
 _PR_SET_CHILD_SUBREAPER = 36
+_DEEPEST = 256
+_EMPTY_LOOKS = 2
+_IDENTITY = 1024
+"""The first bytes of a status file, in which the name and the numbers of a task stand."""
+
+
+_RIGHTS = re.compile(
+    rb"\nUmask:\t(\d+)\n.*?\nUid:(?:\t\d+){3}\t(\d+)\nGid:(?:\t\d+){3}\t(\d+)\n", re.DOTALL
+)
+"""The umask, and the user and group for file access (the last of four)."""
 
 
 def adopt_orphans() -> None:
@@ -32,12 +45,62 @@ def status(task: int) -> dict[str, str]:
 
 def group_of(thread: int) -> int:
     """Return the process that a thread belongs to, or the thread itself when it is gone."""
-    return int(status(thread).get("Tgid", thread))
+    try:
+        os.close(os.pidfd_open(thread))
+    except OSError:  # not the first thread of a process, for which alone the kernel opens this
+        return _number(thread, b"Tgid") or thread
+    return thread
 
 
 def parent_of(process: int) -> int:
     """Return the parent of a process, or 0."""
-    return int(status(process).get("PPid", 0))
+    return _number(process, b"PPid")
+
+
+def _number(task: int, field: bytes) -> int:
+    """Return one number of /proc/<task>/status, or 0 when the task is gone.
+
+    Asked for every stopped call, so nothing else is read or taken apart. The name of a task
+    stands before it and is its own choice, but never holds a line break (proc_pid_status(5)).
+    """
+    try:
+        with open(f"/proc/{task}/status", "rb", buffering=0) as file:
+            text = file.read(_IDENTITY) or b""
+    except OSError:
+        return 0
+    return int(text.partition(b"\n" + field + b":\t")[2].partition(b"\n")[0] or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """As whom a thread acts on files."""
+
+    user: int
+    group: int
+    umask: int
+
+    @property
+    def ours(self) -> bool:
+        """Whether it acts as the user that the supervisor is, who may then act in its place."""
+        return self.user == os.geteuid() and self.group == os.getegid()
+
+
+def rights(thread: int) -> Rights:
+    """Return as whom a thread acts on files.
+
+    Raises:
+        OSError: the thread is gone.
+    """
+    with open(f"/proc/{thread}/status", "rb", buffering=0) as file:
+        found = _RIGHTS.search(file.read(_IDENTITY) or b"")
+    if not found:
+        raise ProcessLookupError(errno.ESRCH, "the caller is gone")
+    return Rights(int(found[2]), int(found[3]), int(found[1], 8))
+
+
+def threads_of(process: int) -> int:
+    """Return how many threads a process has. Raises OSError when it is gone."""
+    return os.stat(f"/proc/{process}/task").st_nlink - 2
 
 
 def describe(process: int) -> Process:
@@ -57,6 +120,23 @@ def describe(process: int) -> Process:
     return Process(process, path, command, user, started)
 
 
+def has_children() -> bool:
+    """Return whether the caller has any child, living or not yet waited for."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def reap_orphans(child: int) -> None:
+    """Wait for adopted processes that have ended, but not for `child`, whose end others await."""
+    options = os.WEXITED | os.WNOHANG
+    with contextlib.suppress(ChildProcessError):
+        while (found := os.waitid(os.P_ALL, 0, options | os.WNOWAIT)) and found.si_pid != child:
+            os.waitid(os.P_PID, found.si_pid, options)
+
+
 def descendants(ancestor: int) -> set[int]:
     """Return every living process below `ancestor`."""
     children: dict[int, list[int]] = {}
@@ -73,29 +153,34 @@ def descendants(ancestor: int) -> set[int]:
     return found
 
 
-def belongs(process: int, ancestor: int) -> bool:
-    """Return whether `process` is `ancestor`'s or a descendant of it."""
-    for _ in range(64):
-        if process == ancestor:
+def belongs(process: int) -> bool:
+    """Return whether `process` is a descendant of the caller; all of those are the run's."""
+    supervisor = os.getpid()
+    for _ in range(_DEEPEST):
+        process = parent_of(process)
+        if process == supervisor:
             return True
         if process <= 1:
             return False
-        process = parent_of(process)
     return False
 
 
 def end_all(ancestor: int, *, within: float = 2.0) -> int:
     """Kill every descendant of `ancestor`; return how many were left after `within` seconds.
 
-    All are stopped before any is killed, so that none can start another in the meantime.
+    It ends because no descendant can start another meanwhile: forks wait for the supervisor, which
+    is here. One empty look is not enough: a process whose parent ends between two lines of it is
+    overlooked once.
     """
     deadline = time.monotonic() + within
-    while (left := _living(ancestor)) and time.monotonic() < deadline:
-        for number in (signal.SIGSTOP, signal.SIGKILL):
-            for process in left:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(process, number)
-        time.sleep(0.005)
+    empty, left = 0, set[int]()
+    while empty < _EMPTY_LOOKS and time.monotonic() < deadline:
+        left = _living(ancestor)
+        empty = 0 if left else empty + 1
+        for process in left:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(process, signal.SIGKILL)
+        time.sleep(0.002 if left else 0)
     return len(left)
 
 

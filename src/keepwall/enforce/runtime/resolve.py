@@ -58,7 +58,7 @@ class _Walk:
             if part == "..":
                 done = posixpath.dirname(done)
                 continue
-            here = self._own(posixpath.join(done, part))
+            here = self._own(f"{done}/{part}" if done != "/" else f"/{part}")
             if not todo and not follow_last:
                 return here
             try:

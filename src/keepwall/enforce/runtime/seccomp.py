@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import struct
-from collections.abc import Mapping
 
 from keepwall.enforce.runtime import kernel, tables
 
@@ -20,21 +19,21 @@ _X32_BIT = 0x40000000
 _SET_MODE_FILTER = 1
 _NEW_LISTENER, _WAIT_KILLABLE = 1 << 3, 1 << 5
 
+_ALWAYS = "always"
+_NOTIFY_WHEN = {"clone": "0!0x10000"}
+"""A new thread (CLONE_THREAD) is no new process: nobody needs to see it."""
+
 Instruction = tuple[int, int, int, int]
 
 
-def _refused() -> Mapping[str, tuple[int, int]]:
-    """Return the flag tests of data/refused.tsv: name → (argument index, mask); mask 0 = always."""
-    return {row[0]: (int(row[1]), int(row[2], 0)) for row in tables.rows("refused.tsv")}
-
-
-def build(notify: frozenset[str], *, network: bool, refuse: bool = True) -> bytes:
+def build(
+    notify: frozenset[str], *, network: bool, runtime: bool = True, refuse: bool = True
+) -> bytes:
     """Return the filter as an array of `struct sock_filter`.
 
     `notify` names the system calls that the supervisor sees; without `refuse` (observing) nothing
-    else is touched. With `network`, sending to an
-    address that no connect has named (MSG_FASTOPEN, addressed sendto) is refused. A foreign
-    instruction set kills the process, for its numbers mean something else.
+    else is touched. `runtime` and `network` say which planes refuse what data/refused.tsv lists.
+    A foreign instruction set kills the process, for its numbers mean something else.
     """
     program: list[Instruction] = [
         (_LD, 0, 0, _ARCH),
@@ -45,28 +44,41 @@ def build(notify: frozenset[str], *, network: bool, refuse: bool = True) -> byte
         (_RET, 0, 0, _ERRNO | errno.ENOSYS),
     ]
     numbers = kernel.numbers()
-    for name, (index, mask) in _refused().items():
-        if not refuse or name not in numbers or name in notify:
-            continue
-        if name.startswith("send") and not network:
-            continue
-        # clone3 passes its flags behind a pointer; ENOSYS makes libc fall back to clone.
-        answer = _ERRNO | (errno.ENOSYS if name == "clone3" else errno.EPERM)
-        if mask == 0:
-            program += [(_JEQ, 0, 1, numbers[name]), (_RET, 0, 0, answer)]
-        else:
-            program += [
-                (_JEQ, 0, 4, numbers[name]),
-                (_LD, 0, 0, _ARGUMENTS + 8 * index),
-                (_JSET, 0, 1, mask),
-                (_RET, 0, 0, answer),
-                (_RET, 0, 0, _ALLOW),
-            ]
+    planes = {"any", "runtime" if runtime else "any", "network" if network else "any"}
+    for name, plane, tests in tables.rows("refused.tsv") if refuse else ():
+        if plane in planes and name in numbers:
+            # clone3 passes its flags behind a pointer; ENOSYS makes libc fall back to clone.
+            answer = _ERRNO | (errno.ENOSYS if name == "clone3" else errno.EPERM)
+            program += _when(numbers[name], tests, answer)
     for name in sorted(notify):
         if name in numbers:
-            program += [(_JEQ, 0, 1, numbers[name]), (_RET, 0, 0, _NOTIFY)]
+            program += _when(numbers[name], _NOTIFY_WHEN.get(name, _ALWAYS), _NOTIFY)
     program.append((_RET, 0, 0, _ALLOW))
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
+
+
+def _when(number: int, tests: str, answer: int) -> list[Instruction]:
+    """Return instructions that give `answer` for a call whose arguments pass all `tests`.
+
+    A test is INDEX&MASK (any bit), INDEX!MASK (no bit) or INDEX=VALUE, on the lower 32 bits, for
+    the kernel takes ints from there (CVE-2019-10063). The call's number is in the accumulator
+    before and after.
+    """
+    passed: list[Instruction] = []
+    for test in tests.split() if tests != _ALWAYS else ():
+        index, sign, value = int(test[0]), test[1], int(test[2:], 0)
+        compare, when_true = (_JEQ if sign == "=" else _JSET), sign != "!"
+        passed.append((_LD, 0, 0, _ARGUMENTS + 8 * index))
+        passed.append((compare, int(not when_true), int(when_true), value))
+    passed.append((_RET, 0, 0, answer))
+    if len(passed) == 1:
+        return [(_JEQ, 0, 1, number), *passed]
+    end = len(passed)
+    for at, (code, true, false, value) in enumerate(passed):
+        if code in (_JEQ, _JSET):  # a failed test skips what is left
+            away = end - at - 1
+            passed[at] = (code, true * away, false * away, value)
+    return [(_JEQ, 0, end + 1, number), *passed, (_LD, 0, 0, _NR)]
 
 
 def install(program: bytes, *, listener: bool) -> int:

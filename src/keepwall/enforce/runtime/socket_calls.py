@@ -7,7 +7,8 @@ import fcntl
 import ipaddress
 import os
 import socket
-from threading import Thread
+from contextlib import suppress
+from functools import partial
 
 from keepwall.decide.addresses import Address
 from keepwall.enforce.runtime import processes, sockets
@@ -17,6 +18,7 @@ from keepwall.enforce.runtime.policy import NetworkPolicy, Use, Verdict
 from keepwall.enforce.runtime.report import Reporter, Sighting
 from keepwall.enforce.runtime.resolve import AT_FDCWD, absolute, resolve, signed
 from keepwall.enforce.runtime.sockets import Endpoint
+from keepwall.enforce.runtime.waiting import Waiters
 from keepwall.vocabulary.decision import Effect, Plane, Strength, Tier
 from keepwall.vocabulary.envelope import Mode
 from keepwall.vocabulary.event import Activity
@@ -43,7 +45,7 @@ class SocketCalls:
         self._observe = plan.envelope.mode is Mode.OBSERVE
         self._abstract: set[bytes] = set()
         self._own: set[tuple[str, int]] = set()
-        self._waiting: list[Thread] = []
+        self._waiters = Waiters()
 
     def answer(self, call: StoppedCall, name: str) -> None:
         """Answer one call; raises OSError with what the caller shall see."""
@@ -83,9 +85,7 @@ class SocketCalls:
         return False
 
     def close(self) -> None:
-        """Wait for connects that are still under way; their callers are gone."""
-        for thread in self._waiting:
-            thread.join(timeout=0.1)
+        """Do nothing: connects that are still under way have no caller any more."""
 
     def _create(self, call: StoppedCall) -> None:
         domain, kind, protocol = (signed(value) for value in call.arguments[:3])
@@ -111,10 +111,7 @@ class SocketCalls:
         if fcntl.fcntl(sock, fcntl.F_GETFL) & os.O_NONBLOCK:
             self._complete(call, sock, endpoint.raw)
             return False
-        thread = Thread(target=self._complete_waiting, args=(call, sock, endpoint.raw), daemon=True)
-        self._waiting = [each for each in self._waiting if each.is_alive()]
-        self._waiting.append(thread)
-        thread.start()
+        self._waiters.run(partial(self._complete_waiting, call, sock, endpoint.raw))
         return True
 
     def _is_own(self, address: Address, port: int) -> bool:
@@ -123,7 +120,7 @@ class SocketCalls:
         return address.is_loopback and bool(self._own & {(str(address), port), (anywhere, port)})
 
     def _complete_waiting(self, call: StoppedCall, sock: socket.socket, raw: bytes) -> None:
-        with sock:
+        with sock, suppress(OSError):  # the run has ended meanwhile, and its listener is closed
             self._complete(call, sock, raw)
 
     def _complete(self, call: StoppedCall, sock: socket.socket, raw: bytes) -> None:

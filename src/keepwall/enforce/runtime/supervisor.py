@@ -44,13 +44,16 @@ class Supervisor:
         self._names = calls.by_number()
         self._files = files
         self._sockets = sockets
-        self._wake, self._waker = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._contained = False
 
     def contain(self) -> None:
-        """Refuse everything from now on and end every process; safe from another thread."""
+        """Refuse everything from now on and end every process; safe from another thread.
+
+        The caller ends them itself: whoever serves may be held up, for example by a terminal that
+        takes no output.
+        """
         self._contained = True
-        os.write(self._waker, b"!")
+        processes.end_all(os.getpid())
 
     @classmethod
     def of(cls, plan: RunPlan, started: Started, reporter: Reporter) -> Supervisor:
@@ -83,8 +86,7 @@ class Supervisor:
         """
         pidfd = os.pidfd_open(self._child)
         poll = select.poll()
-        for fd in (pidfd, self._wake):
-            poll.register(fd, select.POLLIN)
+        poll.register(pidfd, select.POLLIN)
         if self._listener:
             poll.register(self._listener.fd, select.POLLIN)
         try:
@@ -92,10 +94,7 @@ class Supervisor:
                 for fd, what in poll.poll(250 if pulse else None):
                     if fd == pidfd:
                         return self._ended()
-                    if fd == self._wake:
-                        os.read(self._wake, 64)
-                        processes.end_all(os.getpid())
-                    elif what & select.POLLIN:
+                    if what & select.POLLIN:
                         self._serve_one()
                     else:  # every process under the filter has ended
                         poll.unregister(fd)
@@ -106,7 +105,9 @@ class Supervisor:
 
     def _ended(self) -> int:
         _, status = os.waitpid(self._child, 0)
-        processes.end_all(os.getpid())
+        # Nothing is answered from here on, so what is left can neither open, start nor fork.
+        if processes.has_children():  # orphans come to us (adopt_orphans), so none is overlooked
+            processes.end_all(os.getpid())
         for answers in (self._files, self._sockets):
             if answers:
                 answers.close()
@@ -129,6 +130,10 @@ class Supervisor:
             listener.refuse(call, errno.EPERM)
             return
         name = self._names.get(call.number, "")
+        if name in calls.FORKS:  # seen only so that none happens while the run is being ended
+            processes.reap_orphans(self._child)
+            listener.proceed(call)
+            return
         if self._files and self._files.strayed(call):
             os.kill(processes.group_of(call.thread), signal.SIGKILL)
             listener.refuse(call, errno.EPERM)

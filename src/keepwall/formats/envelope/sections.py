@@ -20,7 +20,6 @@ from keepwall.vocabulary.envelope import (
     ToolRule,
 )
 from keepwall.vocabulary.errors import ConfigError
-from keepwall.vocabulary.label import Level
 
 _HOST = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63}){0,20}\.?\Z")
 _LONGEST_PATH = 4095
@@ -79,6 +78,8 @@ def tools(reader: Reader) -> tuple[ToolRule, ...]:
 
 def data(reader: Reader) -> DataSection:
     """Return the data section."""
+    from keepwall.vocabulary.label import Level  # noqa: PLC0415 - few envelopes have this section
+
     levels = tuple(str(level) for level in Level)
     for key in ("read", "egress"):
         for item, line in reader.items(key):

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from keepwall import __version__
-from keepwall.server.console.text import counted, shell, visible, when
+from keepwall.server.console.text import counted, precise, shell, visible, when
 from keepwall.server.queries import quote_parameter
 from keepwall.vocabulary.asset import AssetKind
 from keepwall.vocabulary.decision import Effect
@@ -33,7 +33,9 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.filters.update(q=quote_parameter, shell=shell, when=when, counted=counted)
+        self._environment.filters.update(
+            q=quote_parameter, shell=shell, when=when, precise=precise, counted=counted
+        )
         self._environment.globals.update(
             version=__version__,
             severities=tuple(reversed(Severity)),

@@ -40,6 +40,11 @@ def when(value: datetime | None) -> str:
     return value.strftime("%Y-%m-%d %H:%M:%S") if value else "—"
 
 
+def precise(value: datetime | None) -> str:
+    """Return a time to the millisecond in UTC, or a dash: what answered within a second shows."""
+    return f"{when(value)}.{value.microsecond // 1000:03d}" if value else "—"
+
+
 def counted(number: int, one: str, many: str = "") -> str:
     """Return a number with its noun, such as ``1 finding`` or ``3 findings``."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,208 @@
+"""What the fence costs a real training loop, against the same loop without it.
+
+A small network (or, without a library, a logistic regression in plain Python) is trained with
+stochastic gradient descent. Each step reads its batch from a file of its own, and each epoch ends
+with a checkpoint that replaces the one before: the opens and renames are what a fence could slow.
+The library is the first of scikit-learn, NumPy and PyTorch that can be imported, on one thread.
+A run lasts about 10 s; raw, fenced and learning take turns. Start and imports are counted too.
+
+Usage: python benchmarks/run_training_loop.py [PAIRS]
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import os
+import random
+import sys
+import tempfile
+import time
+from array import array
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from pairs import (
+    Cost,
+    keepwall,
+    median,
+    nothing_refused,
+    once,
+    ratio,
+    surroundings,
+    verdict,
+    write_envelope,
+)
+
+TARGET = 1.03
+SECONDS = 10.0
+BATCHES, ROWS, FEATURES, HIDDEN = 200, 128, 256, 512
+PLAIN_ROWS = 8
+"""Rows of a batch that plain Python looks at: it is some hundred times slower."""
+
+Step = Callable[[bytes], None]
+Checkpoint = Callable[[], bytes]
+
+
+def scikit_learn() -> tuple[Step, Checkpoint]:
+    """Return a step of scikit-learn's own network, and its weights."""
+    import numpy as np
+    from sklearn.neural_network import MLPClassifier
+
+    network = MLPClassifier((HIDDEN,), solver="sgd", learning_rate_init=0.01, random_state=0)
+
+    def step(data: bytes) -> None:
+        rows = np.frombuffer(data, dtype=np.float32).reshape(ROWS, FEATURES + 1)
+        network.partial_fit(rows[:, :FEATURES], rows[:, FEATURES] > 0, classes=[False, True])
+
+    return step, lambda: b"".join(each.tobytes() for each in network.coefs_)
+
+
+def numpy() -> tuple[Step, Checkpoint]:
+    """Return a step of a two-layer network written out in NumPy, and its weights."""
+    import numpy as np
+
+    chance = np.random.default_rng(0)
+    first = chance.normal(0, 0.05, (FEATURES, HIDDEN)).astype(np.float32)
+    second = chance.normal(0, 0.05, (HIDDEN, 1)).astype(np.float32)
+
+    def step(data: bytes) -> None:
+        rows = np.frombuffer(data, dtype=np.float32).reshape(ROWS, FEATURES + 1)
+        inputs, wanted = rows[:, :FEATURES], rows[:, FEATURES:] > 0
+        hidden = np.maximum(inputs @ first, 0)
+        error = (1 / (1 + np.exp(-(hidden @ second))) - wanted) / ROWS
+        back = (error @ second.T) * (hidden > 0)
+        np.subtract(second, 0.01 * (hidden.T @ error), out=second)
+        np.subtract(first, 0.01 * (inputs.T @ back), out=first)
+
+    return step, lambda: first.tobytes() + second.tobytes()
+
+
+def torch() -> tuple[Step, Checkpoint]:
+    """Return a step of a two-layer network in PyTorch, and its weights as `torch.save` has them."""
+    import io
+
+    import torch as library
+    from torch import nn
+
+    library.manual_seed(0)
+    network = nn.Sequential(nn.Linear(FEATURES, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 1))
+    optimizer = library.optim.SGD(network.parameters(), lr=0.01)
+    loss_of = nn.BCEWithLogitsLoss()
+
+    def step(data: bytes) -> None:
+        rows = library.frombuffer(bytearray(data), dtype=library.float32)
+        rows = rows.reshape(ROWS, FEATURES + 1)
+        optimizer.zero_grad()
+        loss = loss_of(network(rows[:, :FEATURES]), (rows[:, FEATURES:] > 0).float())
+        loss.backward()
+        optimizer.step()
+
+    def checkpoint() -> bytes:
+        file = io.BytesIO()
+        library.save(network.state_dict(), file)
+        return file.getvalue()
+
+    return step, checkpoint
+
+
+def plain() -> tuple[Step, Checkpoint]:
+    """Return a step of a logistic regression in plain Python, and its weights."""
+    weights = array("f", bytes(4 * FEATURES))
+
+    def step(data: bytes) -> None:
+        values = array("f", data)
+        for start in range(0, PLAIN_ROWS * (FEATURES + 1), FEATURES + 1):
+            inputs = values[start : start + FEATURES]
+            score = sum(one * two for one, two in zip(inputs, weights, strict=True))
+            wanted = float(values[start + FEATURES] > 0)
+            rate = 0.01 * (1 / (1 + math.exp(-max(-30.0, min(30.0, score)))) - wanted)
+            for index, value in enumerate(inputs):
+                weights[index] -= rate * value
+
+    return step, weights.tobytes
+
+
+LIBRARIES = {
+    "sklearn": ("scikit-learn", scikit_learn),
+    "numpy": ("NumPy", numpy),
+    "torch": ("PyTorch", torch),
+    "": ("plain Python (no library could be imported: not a real training)", plain),
+}
+
+
+def train(folder: Path, module: str, epochs: int) -> None:
+    """Train; this is what the child does."""
+    step, checkpoint = LIBRARIES[module][1]()
+    for _ in range(epochs):
+        for number in range(BATCHES):
+            step((folder / "data" / f"{number}.batch").read_bytes())
+        temporary = folder / "out" / "checkpoint.new"
+        temporary.write_bytes(checkpoint())
+        temporary.replace(folder / "out" / "checkpoint")
+
+
+def write_batches(folder: Path) -> None:
+    """Write the files that the training reads: rows of features and a label each."""
+    chance = random.Random(0)  # noqa: S311 - training data
+    (folder / "data").mkdir()
+    (folder / "out").mkdir()
+    for number in range(BATCHES):
+        values = array("f", (chance.gauss(0, 1) for _ in range(ROWS * (FEATURES + 1))))
+        (folder / "data" / f"{number}.batch").write_bytes(values.tobytes())
+
+
+def kinds(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield the kinds of runs with what stands before their command."""
+    envelope = folder / "envelope.yaml"
+    write_envelope(
+        envelope,
+        readable=[folder / "data", Path("/sys/devices/system"), Path("/proc/sys")],
+        writable=[f"{folder}/out/**"],
+    )
+    yield "raw", []
+    yield "fenced", keepwall("--envelope", str(envelope), "--")
+    yield "learning", keepwall("--learn", str(folder / "learned.yaml"), "--")
+
+
+def main() -> None:
+    """Print the medians and whether the target was kept."""
+    if sys.argv[1:2] == ["train"]:
+        train(Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]))
+        return
+    pairs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    module = next((name for name in LIBRARIES if name and importlib.util.find_spec(name)), "")
+    one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name).resolve()
+        write_batches(folder)
+        environment = {**surroundings(folder / "state"), **one_thread}
+        child = [sys.executable, os.path.realpath(__file__), "train", str(folder), module]
+        begun = once([*child, "1"], environment), once([*child, "3"], environment)
+        an_epoch = max(0.01, (begun[1].cpu - begun[0].cpu) / 2)
+        epochs = max(2, math.ceil(SECONDS / an_epoch))
+        print(f"{LIBRARIES[module][0]}: {epochs} epochs of {BATCHES} batches, {pairs} rounds")
+        costs: dict[str, list[Cost]] = {}
+        started = time.monotonic()
+        for _ in range(pairs):
+            for kind, before in kinds(folder):
+                (folder / "learned.yaml").unlink(missing_ok=True)
+                cost = once(
+                    [*before, *child, str(epochs)], environment, quiet=kind == "learning"
+                )
+                costs.setdefault(kind, []).append(cost)
+        nothing_refused(folder / "state")
+    for kind, runs in costs.items():
+        middle, times = median(runs), ratio(runs, costs["raw"])
+        line = (
+            f"  {kind:9} CPU {middle.cpu:6.2f} s   wall {middle.wall:6.2f} s"
+            f"   {times.cpu:6.4f}x CPU   {times.wall:6.4f}x wall"
+        )
+        if kind == "fenced":
+            line += f"   target {TARGET}x CPU: {verdict(times.cpu, TARGET)}"
+        print(line)
+    print(f"took {time.monotonic() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
