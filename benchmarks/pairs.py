@@ -86,16 +86,15 @@ def nothing_refused(state: Path) -> None:
 
 
 def write_envelope(
-    path: Path, *, readable: Sequence[Path] = (), writable: Sequence[str] = (), egress: str = ""
+    path: Path, *, readable: Sequence[str] = (), writable: Sequence[str] = (), egress: str = ""
 ) -> None:
     """Write an envelope in which this interpreter runs.
 
-    It reads the trees `readable` besides, writes what the rules `writable` name and reaches the
-    one peer `egress`.
+    It reads what the rules `readable` name besides, writes `writable` and reaches `egress`.
     """
     found = (sys.base_prefix, sys.prefix, *(each for each in sys.path if Path(each).is_dir()))
     programs = sorted({"/usr", "/etc", *(str(Path(each).resolve()) for each in found)})
-    trees = [f"{place}/**" for place in (*programs, *readable)]
+    trees = [f"{place}/**" for place in programs]
     path.write_text(
         f"""apiVersion: keepwall.dev/v1
 kind: Envelope
@@ -104,8 +103,8 @@ spec:
   planes: [runtime, network]
   mode: enforce
   minimumStrength: killed-late
-  process: {{allow: {json.dumps(trees[: len(programs)])}}}
-  file: {{read: {json.dumps(trees)}, write: {json.dumps(list(writable))}}}
+  process: {{allow: {json.dumps(trees)}}}
+  file: {{read: {json.dumps([*trees, *readable])}, write: {json.dumps(list(writable))}}}
   network: {{egress: [{egress}]}}
 """
     )

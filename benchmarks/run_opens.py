@@ -122,7 +122,7 @@ def main() -> None:
         loops = rows(folder, port)
         write_envelope(
             folder / "envelope.yaml",
-            readable=[folder / "read"],
+            readable=[f"{folder}/read/**"],
             writable=[f"{folder}/write/**", f"{folder}/later"],
             egress=f"{{to: 127.0.0.1, ports: [{port}]}}",
         )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from keepwall.cli.output import color_wanted, emit, width
+from keepwall.formats.plain_text import visible
 from keepwall.foundation.state import StateDirectory
+from keepwall.vocabulary.decision import Effect
 from keepwall.vocabulary.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 MAX_EXAMPLE_LINES = 12
 MAX_PROSE = 100
+_PROPOSE = "keepwall envelope propose"
 
 
 @click.command()
@@ -34,35 +36,41 @@ def command(id_: str, *, store: str | None) -> None:
     if rule := Rulebook.load().find(id_.upper()):
         lines = _rule(rule)
     else:
-        lines = _stored(id_, store or _default_store(id_))
+        lines = _recorded(id_, store or "")
     emit("".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace"))
 
 
-def _default_store(id_: str) -> str:
-    """Return the URL of the store of this machine, if it was ever made."""
-    url = StateDirectory.default().database_url
-    if Path(url.removeprefix("sqlite:///")).is_file():
-        return url
-    raise ConfigError(
-        f"{id_} is no rule, and nothing is stored on this machine",
-        hint="keepwall rules lists the rules; keepwall scan --store URL records findings",
-    )
+def _recorded(id_: str, url: str) -> Iterable[str]:
+    """Return what the store says of an id, else what the spool of this machine says."""
+    from keepwall.foundation.spool import find
+    from keepwall.workflows.published import open_existing
 
-
-def _stored(id_: str, url: str) -> Iterable[str]:
-    from keepwall.foundation.store.store import Store
-
-    with Store.open(url) as store:
-        if finding := store.findings.get(id_):
-            return _finding(finding, store)
-        if incident := store.incidents.get(id_):
-            return _incident(incident)
-        if event := store.events.get(id_):
-            return _event(event)
+    state = StateDirectory.default()
+    store = open_existing(state, url)
+    if store is not None:
+        with store:
+            if found := _stored(id_, store):
+                return found
+    if event := find(state.spool, id_):
+        return [*_event(event), *_prose("Where", "in the spool: no control plane has taken it in")]
+    if store is None:
+        raise ConfigError(
+            f"{id_} is no rule, and nothing is stored on this machine",
+            hint="keepwall rules lists the rules; keepwall scan --store URL records findings",
+        )
     raise ConfigError(
         f"nothing is known as {id_}",
         hint="give the id of a rule, event or incident, or the whole fingerprint of a finding",
     )
+
+
+def _stored(id_: str, store: Store) -> list[str]:
+    if finding := store.findings.get(id_):
+        return _finding(finding, store)
+    if incident := store.incidents.get(id_):
+        return _incident(incident)
+    event = store.events.get(id_)
+    return _event(event) if event else []
 
 
 def _title(text: str) -> str:
@@ -74,7 +82,6 @@ def _title(text: str) -> str:
 def _prose(label: str, text: str) -> list[str]:
     """Return a labelled paragraph; line breaks that the author made are kept."""
     from keepwall.cli.table import fitted
-    from keepwall.formats.plain_text import visible
 
     if not text.strip():
         return []
@@ -120,8 +127,6 @@ def _example(example: Example) -> str:
 
 
 def _finding(finding: Finding, store: Store) -> list[str]:
-    from keepwall.formats.plain_text import visible
-
     seen = store.findings.seen(finding.fingerprint)
     when = ""
     if seen:
@@ -146,13 +151,21 @@ def _event(event: Event) -> list[str]:
     ran = f"{process.path} (pid {process.pid}, {process.user})\n{process.command_line}"
     return [
         _title(event.message or f"{event.activity} {event.target}"),
-        f"{event.at:%Y-%m-%d %H:%M:%S} UTC on {event.node}{times}",
+        f"{event.at:%Y-%m-%d %H:%M:%S} UTC on {visible(event.node)}{times}",
         *_prose("What", f"{event.subject} tried to {event.activity} {event.target}"),
         *_prose("Answer", f"{event.effect}: {event.strength} by {event.plane} ({event.tier})"),
         *_prose("Because of", f"{answered}{envelope}"),
         *(_prose("Process", ran) if process.pid else []),
         *_prose("Incident", event.incident),
+        *(_prose("To allow it", _proposal(event)) if event.effect is Effect.DENY else []),
     ]
+
+
+def _proposal(event: Event) -> str:
+    """Return the next step for a refusal that was a mistake of the envelope."""
+    if not event.envelope:
+        return "no envelope refused it, so there is none to change"
+    return f"with the file of the envelope {event.envelope}:\n{_PROPOSE} {event.id} --file FILE"
 
 
 def _incident(incident: Incident) -> list[str]:

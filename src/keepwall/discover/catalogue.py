@@ -47,6 +47,7 @@ class Catalogue:
     calls: Mapping[str, Any]
     providers: Mapping[str, Any]
     programs: Mapping[str, Program]
+    entrypoints: Mapping[str, tuple[str, ...]]
     ports: Mapping[int, tuple[str, Surface]]
     files: Mapping[str, Any]
     harmless: frozenset[str]
@@ -173,6 +174,7 @@ def catalogue() -> Catalogue:
             name: Program(name, Surface(entry[0]), entry[1], name in ambiguous)
             for name, entry in programs["programs"].items()
         },
+        entrypoints={name: tuple(words) for name, words in programs["entrypoints"].items()},
         ports={int(port): (each[0], Surface(each[1])) for port, each in programs["ports"].items()},
         files=files,
         harmless=frozenset(

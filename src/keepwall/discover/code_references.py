@@ -18,6 +18,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}$")
 _DATED = re.compile(r"(?:20\d\d-?[01]\d-?[0-3]\d|@20\d{6}|:[0-9a-f]{64}|@sha256:)")
 _PLAIN = re.compile(r"[\w.:/@+-]{2,120}$")
 _LOCAL = ("/", "./", "../", "~", "file:", "C:")
+_HUB = re.compile(r"(?i)hugging|sentence_?transformer|\.(?:from_pretrained|hf_\w{1,40})$")
 _AUTO = "auto"
 
 
@@ -33,9 +34,11 @@ def model_reference(
     if name.startswith(_LOCAL) or re.search(r"\.(?:gguf|bin|pth?|onnx|py|json)$", name):
         provider = "local"
     elif provider == _AUTO:
-        provider, name = _by_name(name, context.catalogue)
+        provider, name = _by_name(name, call.function, context.catalogue)
     elif provider == "huggingface" and "/" not in name:
-        provider = _by_name(name, context.catalogue)[0] or provider
+        provider = _by_name(name, call.function, context.catalogue)[0] or provider
+    if re.fullmatch(providers["no_models"]["names"], name, re.IGNORECASE):
+        return
     revision = call.arguments.get("revision") or call.arguments.get("code_revision") or ""
     revision = revision if isinstance(revision, str) else ""
     pinned = bool(_COMMIT.match(revision) or _DATED.search(name))
@@ -60,9 +63,13 @@ def model_reference(
 
 def _model_name(call: Call, catalogue: Catalogue) -> str:
     """Return the literal that names the model, or an empty text."""
+    excluded = catalogue.providers["no_models"]
+    if call.function.endswith(tuple(excluded["functions"])):
+        return ""
     for keyword in catalogue.providers["repositories"]["keywords"]:
         value = call.arguments.get(keyword)
-        if isinstance(value, str) and value:
+        ends = tuple(excluded["keywords"].get(keyword, ("",)))
+        if isinstance(value, str) and value and call.function.endswith(ends):
             return value
     rules = catalogue.providers["repositories"]
     if any(call.function.endswith(each) for each in rules["positional"]):
@@ -71,8 +78,12 @@ def _model_name(call: Call, catalogue: Catalogue) -> str:
     return ""
 
 
-def _by_name(name: str, catalogue: Catalogue) -> tuple[str, str]:
-    """Return provider and name of a model whose call does not say who serves it."""
+def _by_name(name: str, function: str, catalogue: Catalogue) -> tuple[str, str]:
+    """Return provider and name of a model whose call does not say who serves it.
+
+    A name such as ``org/name`` is of the Hugging Face Hub only where the function says so: to
+    clients of APIs it is a route.
+    """
     for mark in ("/", ":"):
         prefix, found, rest = name.partition(mark)
         if found and prefix in catalogue.providers["prefixes"]:
@@ -81,7 +92,8 @@ def _by_name(name: str, catalogue: Catalogue) -> tuple[str, str]:
     for provider, starts in catalogue.providers["names"].items():
         if lowered.startswith(tuple(starts)) and "/" not in name:
             return provider, name
-    return ("huggingface", name) if name.count("/") == 1 else ("", name)
+    hub = name.count("/") == 1 and _HUB.search(function)
+    return ("huggingface", name) if hub else ("", name)
 
 
 def dataset_reference(

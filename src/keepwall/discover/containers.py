@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from keepwall.discover.catalogue import Catalogue, started_names
 from keepwall.discover.source import (
@@ -20,6 +22,7 @@ from keepwall.vocabulary.json_value import JsonValue
 from keepwall.vocabulary.scan import Observation
 from keepwall.vocabulary.surface import Surface
 
+_DEFAULT = re.compile(r"(?<!\$)\$\{\w{1,100}:?-([^${}]{0,300})\}")
 _GUESSES: Sequence[tuple[Surface, tuple[str, ...]]] = (
     (Surface.NOTEBOOK, ("jupyter", "notebook", "marimo")),
     (
@@ -73,6 +76,19 @@ def surface_of(argv: Sequence[str], image: str, catalogue: Catalogue, fallback: 
     return next((each for each, words in _GUESSES if any(word in name for word in words)), fallback)
 
 
+def with_defaults(text: str) -> str:
+    """Return `text` with Compose variables that have a default, ``${NAME:-default}``, filled in."""
+    return _DEFAULT.sub(lambda found: found[1], text)
+
+
+def started_argv(argv: Sequence[str], image: str, catalogue: Catalogue) -> Sequence[str]:
+    """Return the whole command line where `argv` only has arguments for what `image` starts."""
+    if not argv or not argv[0].startswith("-"):
+        return argv
+    name = parse_image(image).repository.rpartition("/")[2] if image else ""
+    return (*catalogue.entrypoints.get(name, ()), *argv)
+
+
 def observe_image(
     reference: str, holder: Asset, place: Location, context: TreeContext
 ) -> Iterator[Observation]:
@@ -97,6 +113,13 @@ def observe_container(
     container: Container, holder: Asset, path: str, source: str, context: TreeContext
 ) -> Iterator[Observation]:
     """Yield the specification of a container, its image and its command."""
+    if source == "compose":
+        container = replace(
+            container,
+            image=with_defaults(container.image),
+            ports=tuple(map(with_defaults, container.ports)),
+            command=tuple(map(with_defaults, container.command)),
+        )
     environment = environment_without_secrets(container.environment)
     value: dict[str, JsonValue] = {
         "name": container.name,
@@ -116,7 +139,8 @@ def observe_container(
     yield from observe_image(container.image, holder, Location(path, container.line), context)
     if container.command:
         place = Location(path, container.command_line)
-        yield command_fact(container.command, container.environment, source, holder, place)
+        argv = started_argv(container.command, container.image, context.catalogue)
+        yield command_fact(argv, container.environment, source, holder, place)
 
 
 def command_fact(

@@ -25,6 +25,10 @@ _OPTION = re.compile(
     r"(?i)(--?[\w-]{0,40}(?:token|password|passwd|secret|api[_-]?key)[\"']?[\s,]{1,10}[\"']?)"
     r"([^\s\"',$-][^\s\"',]{0,200})"
 )
+_SETTINGS = frozenset(
+    {"true", "false", "on", "off", "yes", "no", "none", "trust", "disabled", "enabled", "null"}
+    | {"basic", "md5", "scram-sha-256", "0", "1"}
+)
 HIDDEN = "***"
 _SHORTEST = 12
 """Shorter texts hold no credential that could be told without its surroundings."""
@@ -159,11 +163,18 @@ def words_without_secrets(words: tuple[str, ...] | list[str]) -> list[str]:
     return shown
 
 
+def _is_setting(value: str) -> bool:
+    """Return whether a value switches authentication on or off, and so is no credential."""
+    return value.strip().lower() in _SETTINGS
+
+
 def environment_without_secrets(variables: Mapping[str, str | None]) -> dict[str, JsonValue]:
     """Return names with values; None where one is a credential or comes from elsewhere."""
     return {
         name: None
-        if value is None or (value and is_secret_name(name)) or find_secrets(f'{name}="{value}"')
+        if value is None
+        or (value and is_secret_name(name) and not _is_setting(value))
+        or find_secrets(f'{name}="{value}"')
         else without_secrets(value[:2_000])
         for name, value in list(variables.items())[:500]
     }

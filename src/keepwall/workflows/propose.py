@@ -6,6 +6,7 @@ rule can hold to a target. These are refused by name, so that nobody opens them 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -30,7 +31,7 @@ from keepwall.vocabulary.envelope import (
 )
 from keepwall.vocabulary.errors import ConfigError, IntegrityError
 from keepwall.vocabulary.event import Activity, Event
-from keepwall.vocabulary.subjects import narrowing_of
+from keepwall.vocabulary.subjects import concerns, narrowing_of
 from keepwall.workflows.judge import USES, Judge, peer_of
 from keepwall.workflows.published import installed_verifier
 
@@ -41,14 +42,14 @@ _EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - named to be warned about, not
 class Proposal:
     """A change of an envelope file: `text` is the whole new file, `rule` what was added.
 
-    `rewritten` says that comments and layout were lost on the way; `caution` is a line for the
-    person who decides, or empty.
+    `rewritten` says that comments and layout were lost on the way; `cautions` are lines for the
+    person who decides.
     """
 
     rule: str
     text: str
     rewritten: bool
-    caution: str = ""
+    cautions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,11 @@ class _Addition:
 
 
 def propose(
-    event: Event, text: bytes, origin: str, narrowing: EnvelopeGeneration | None
+    event: Event, text: bytes, origin: str, published: Sequence[EnvelopeGeneration] = ()
 ) -> Proposal | Refusal:
     """Return the smallest change of the envelope in `text` that allows what `event` tried.
 
-    `narrowing` is what incidents have closed for this envelope, or None.
+    `published` are the documents that bind the same subject, see `binding`.
 
     Raises:
         ConfigError: `text` is no envelope, or that of another subject.
@@ -86,7 +87,7 @@ def propose(
             f"but {origin} holds {envelope.name}",
             hint="name the file of that envelope with --file",
         )
-    if reason := _never(event, narrowing):
+    if reason := _never(event) or _closed(event, published):
         return Refusal(reason)
     verdict = Judge(envelope).answer(event)
     if verdict is None:
@@ -98,34 +99,36 @@ def propose(
     added = _added(envelope, event)
     if added is None or not _holds(render(added.envelope), added.envelope, event):
         return Refusal(f"no rule can say {event.activity} {event.target}")
+    cautions = tuple(_cautions(event, published))
     for changed in candidates(text.decode("utf-8", "replace"), added.line, added.item):
         if _holds(changed, added.envelope, event):
-            return Proposal(added.rule, changed, rewritten=False, caution=_caution(event))
-    return Proposal(added.rule, render(added.envelope), rewritten=True, caution=_caution(event))
+            return Proposal(added.rule, changed, rewritten=False, cautions=cautions)
+    return Proposal(added.rule, render(added.envelope), rewritten=True, cautions=cautions)
 
 
-def narrowing(state: StateDirectory, clock: Clock, name: str) -> EnvelopeGeneration | None:
-    """Return what incidents have closed for the envelope `name` on this machine, or None.
+def binding(state: StateDirectory, clock: Clock, name: str) -> Sequence[EnvelopeGeneration]:
+    """Return the signed documents on this machine that bind subjects of the envelope `name`.
 
     Raises:
         IntegrityError: an order on disk does not hold, so nobody can tell what is closed.
     """
     snapshots = SnapshotDirectory(state.snapshots)
     if not snapshots.has("envelopes"):
-        return None
+        return ()
     loaded = snapshots.load("envelopes", installed_verifier(state), clock.now())
     if loaded.refused:
         raise IntegrityError(
             f"an order on disk does not hold: {loaded.refused[0]}",
             hint="keepwall up writes the true ones again; nothing is proposed on a guess",
         )
-    for document in loaded.documents:
-        if document.key == narrowing_of(name) and document.body is not None:
-            return msgspec.convert(document.body, EnvelopeGeneration)
-    return None
+    return [
+        msgspec.convert(document.body, EnvelopeGeneration)
+        for document in loaded.documents
+        if document.body is not None and concerns(document.key, name)
+    ]
 
 
-def _never(event: Event, narrowing: EnvelopeGeneration | None) -> str:
+def _never(event: Event) -> str:
     """Return why an event leads to no proposal whatever the file says, or an empty string."""
     if event.effect is Effect.ALLOW:
         return "nothing was refused"
@@ -139,14 +142,25 @@ def _never(event: Event, narrowing: EnvelopeGeneration | None) -> str:
         return f"{event.target} is another name (hard link) of something that is denied"
     if event.target.startswith("/") and is_sensitive(event.target):
         return f"{event.target} is a place of credentials ({place_of(event.target)})"
-    if narrowing is not None:
-        closed = Judge(parse(narrowing.spec.encode(), narrowing.uid)).answer(event)
-        if closed is not None and not closed.allowed:
+    return ""
+
+
+def _closed(event: Event, published: Iterable[EnvelopeGeneration]) -> str:
+    """Return which incident has closed the path that an event took, or an empty string."""
+    for each in published:
+        if each.uid == narrowing_of(event.envelope) and (rule := _denied_by(each, event)):
             return (
-                f"{narrowing.reason} closed this path: {narrowing.uid} generation "
-                f"{narrowing.generation} denies it ({closed.rule})"
+                f"an incident has closed this path: {each.uid} generation {each.generation} "
+                f"({each.reason}) denies it ({rule})"
             )
     return ""
+
+
+def _denied_by(document: EnvelopeGeneration, event: Event) -> str:
+    """Return the rule of a published envelope that refuses an event, or an empty string."""
+    origin = f"{document.uid} generation {document.generation}"
+    verdict = Judge(parse(document.spec.encode(), origin)).answer(event)
+    return "" if verdict is None or verdict.allowed else verdict.rule
 
 
 def _added(envelope: Envelope, event: Event) -> _Addition | None:
@@ -201,10 +215,15 @@ def _holds(text: str, wanted: Envelope, event: Event) -> bool:
     return found == wanted and verdict is not None and verdict.allowed
 
 
-def _caution(event: Event) -> str:
+def _cautions(event: Event, published: Iterable[EnvelopeGeneration]) -> Iterator[str]:
     peer = peer_of(event.target) if event.activity is Activity.LISTEN else None
     if peer is not None and str(peer[0]) in _EVERY_ADDRESS:
-        return "it listens on every address of this machine: exposing an endpoint is a right"
+        yield "it listens on every address of this machine"
     if event.activity is Activity.EXECUTE:
-        return "a program that may start does all that this envelope allows"
-    return ""
+        yield "a program that may start can do all that this envelope allows"
+    for each in published:
+        if each.uid == event.envelope and (rule := _denied_by(each, event)):
+            yield (
+                f"what is published, {each.uid} generation {each.generation}, denies it as well "
+                f"({rule}): publish the changed file with keepwall envelope apply"
+            )

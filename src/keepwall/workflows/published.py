@@ -20,6 +20,7 @@ from keepwall.foundation.trust.verify import Verifier
 from keepwall.vocabulary.envelope import Envelope, EnvelopeGeneration
 from keepwall.vocabulary.errors import ConfigError, IntegrityError
 from keepwall.vocabulary.incident import Containment
+from keepwall.vocabulary.subjects import narrowing_of
 from keepwall.workflows import connection
 
 _BUCKET = "envelopes"
@@ -97,6 +98,18 @@ class Published:
         """
         past = self._store.documents.history(_BUCKET, uid)
         return self._checked(uid, past[0]) if past else None
+
+    def narrowing(self, name: str) -> Generation | None:
+        """Return what incidents have closed for the envelope `name`, or None.
+
+        Raises:
+            IntegrityError: it is not what was signed.
+        """
+        return self.newest(narrowing_of(name))
+
+    def numbers(self, uid: str) -> Sequence[int]:
+        """Return the numbers of the generations that are kept, the newest first."""
+        return [each.generation for each in self._store.documents.history(_BUCKET, uid)]
 
     def generation(self, uid: str, number: int) -> Generation:
         """Return one generation of one envelope.

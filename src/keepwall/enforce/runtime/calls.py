@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from keepwall.enforce.runtime import kernel
+from keepwall.enforce.runtime.attributes import SHAPES
 from keepwall.enforce.runtime.notification import Listener, StoppedCall
 from keepwall.enforce.runtime.policy import Use
 from keepwall.enforce.runtime.resolve import AT_FDCWD, signed
@@ -19,6 +20,9 @@ SOCKETS = frozenset({"socket", "connect", "bind", "listen"})
 OPENS = frozenset({"open", "openat", "openat2", "creat"})
 PROGRAMS = frozenset({"execve", "execveat", "memfd_create"})
 FORKS = frozenset({"fork", "vfork", "clone"})
+SIGNALS = frozenset(
+    {"kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,6 @@ CHANGES: Mapping[str, tuple[PathArgument, ...]] = {
     "mkdirat": (PathArgument(0, 1),),
     "mknod": (PathArgument(-1, 0),),
     "mknodat": (PathArgument(0, 1),),
-    "truncate": (PathArgument(-1, 0),),
     "rename": (PathArgument(-1, 0), PathArgument(-1, 1)),
     "renameat": (PathArgument(0, 1), PathArgument(2, 3)),
     "renameat2": (PathArgument(0, 1), PathArgument(2, 3)),
@@ -49,13 +52,15 @@ CHANGES: Mapping[str, tuple[PathArgument, ...]] = {
 """Calls that change the tree; the last component of their paths is not followed."""
 
 
-def watched(*, files: bool, network: bool) -> frozenset[str]:
+def watched(*, files: bool, network: bool, signals: bool = False) -> frozenset[str]:
     """Return the names of the calls that go to the supervisor."""
     found: frozenset[str] = frozenset()
     if files:
-        found |= OPENS | PROGRAMS | frozenset(CHANGES)
+        found |= OPENS | PROGRAMS | frozenset(CHANGES) | frozenset(SHAPES)
     if network:
         found |= SOCKETS
+    if found and signals:
+        found |= SIGNALS
     return found | FORKS if found else found
 
 
@@ -69,6 +74,17 @@ class Open:
     mode: int
     careful: bool
     """Whether openat2 asked for a restricted walk, which a broker cannot promise to repeat."""
+    in_memory: bool = False
+    """Whether the flags were read from memory (openat2)."""
+
+    @property
+    def evades_landlock(self) -> bool:
+        """Whether a kernel before 6.2 may truncate what Landlock lets it only read.
+
+        The flags of openat2 stand in memory and can change, so it is not to be trusted at all.
+        """
+        truncates = bool(self.flags & os.O_TRUNC) and self.flags & os.O_ACCMODE == os.O_RDONLY
+        return truncates or self.in_memory
 
     @property
     def uses(self) -> tuple[Use, ...]:
@@ -98,7 +114,7 @@ def parse_open(listener: Listener, call: StoppedCall, name: str) -> Open:
     if name == "openat2":
         how = listener.memory(call, third, 24).ljust(24, b"\0")
         flags, mode, walk = (int.from_bytes(how[at : at + 8], "little") for at in (0, 8, 16))
-        return Open(signed(first), path, flags, mode, careful=bool(walk))
+        return Open(signed(first), path, flags, mode, careful=bool(walk), in_memory=True)
     return Open(signed(first), path, third & 0xFFFFFFFF, fourth & 0o7777, careful=False)
 
 
@@ -114,4 +130,8 @@ def program_path(listener: Listener, call: StoppedCall, name: str) -> tuple[int,
 def by_number() -> Mapping[int, str]:
     """Return the names of all watched calls by their number on this machine."""
     known = kernel.numbers()
-    return {known[name]: name for name in watched(files=True, network=True) if name in known}
+    return {
+        known[name]: name
+        for name in watched(files=True, network=True, signals=True)
+        if name in known
+    }

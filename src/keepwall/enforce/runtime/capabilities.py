@@ -10,6 +10,17 @@ from keepwall.enforce.runtime import kernel, tables
 from keepwall.vocabulary.errors import ConfigError
 
 _PR_CAPBSET_DROP = 24
+_AROUND = (
+    "NET_ADMIN",
+    "NET_RAW",
+    "SYS_ADMIN",
+    "SYS_MODULE",
+    "SYS_PTRACE",
+    "SYS_RAWIO",
+    "BPF",
+    "PERFMON",
+    "CHECKPOINT_RESTORE",
+)
 _VERSION_3 = 0x20080522
 
 
@@ -35,6 +46,11 @@ def numbers(wanted: tuple[str, ...]) -> frozenset[int]:
     return frozenset(found)
 
 
+def harmless() -> frozenset[int]:
+    """Return the capabilities that do not lead around a fence of the network plane alone."""
+    return frozenset(range(len(names()))) - numbers(_AROUND)
+
+
 def keep_only(kept: frozenset[int]) -> None:
     """Drop every capability of the calling thread that is not in `kept`, for good."""
     for number in range(len(names())):
@@ -46,6 +62,25 @@ def keep_only(kept: frozenset[int]) -> None:
     effective, permitted = _current()
     mask = sum(1 << number for number in kept)
     _set(effective & mask, permitted & mask)
+
+
+class Narrowed:
+    """A context in which the calling thread has no capability in effect that is not in `kept`.
+
+    What is done for a subject is done with no more than the subject has.
+    """
+
+    def __init__(self, kept: frozenset[int]) -> None:
+        self._effective, self._permitted = _current()
+        self._narrow = self._effective & sum(1 << number for number in kept)
+
+    def __enter__(self) -> None:
+        if self._narrow != self._effective:
+            _set(self._narrow, self._permitted)
+
+    def __exit__(self, *_: object) -> None:
+        if self._narrow != self._effective:
+            _set(self._effective, self._permitted)
 
 
 def _current() -> tuple[int, int]:

@@ -53,10 +53,17 @@ WRITE = (
     | Access.REFER
     | Access.TRUNCATE
 )
+ALL = ~Access(0)
 _ON_FILE = Access.EXECUTE | Access.WRITE_FILE | Access.READ_FILE | Access.TRUNCATE
-_SINCE = {Access.REFER: 2, Access.TRUNCATE: 3}
-_NET_SINCE = 4
-_SCOPE_SINCE = 6
+TRUNCATE_SINCE = 3
+"""The ABI from which Landlock decides about truncating; before, who may read may truncate."""
+REFER_SINCE = 2
+"""The ABI from which a process under Landlock can be let move files between directories at all."""
+_SINCE = {Access.REFER: REFER_SINCE, Access.TRUNCATE: TRUNCATE_SINCE}
+TCP_SINCE = 4
+"""The ABI from which Landlock decides about binding and connecting TCP."""
+SIGNALS_SINCE = 6
+"""The ABI from which Landlock keeps signals (and abstract Unix sockets) inside."""
 _NET_BIND_CONNECT = 0b11
 _SCOPE_ABSTRACT_AND_SIGNAL = 0b11
 
@@ -72,19 +79,20 @@ def abi_version() -> int:
 class Ruleset:
     """A rule set under construction; `restrict` puts it on the calling thread for good.
 
-    Everything that the kernel's ABI can handle is denied unless granted. With `network` the
-    thread can neither bind nor connect TCP by itself: a broker outside does it (`sockets`).
+    Everything on `files` that the kernel's ABI can handle is denied unless granted. With `network`
+    the thread can neither bind nor connect TCP by itself: a broker outside does it (`sockets`).
+    Either way nobody inside can look into or trace a process outside, such as the supervisor.
     """
 
-    def __init__(self, abi: int, *, network: bool) -> None:
+    def __init__(self, abi: int, *, files: bool, network: bool) -> None:
         self.handled = Access(0)
-        for right in Access:
+        for right in Access if files else (Access.REFER, Access.MAKE_BLOCK):
             if abi >= _SINCE.get(right, 1):
                 self.handled |= right
-        net = _NET_BIND_CONNECT if network and abi >= _NET_SINCE else 0
-        scoped = _SCOPE_ABSTRACT_AND_SIGNAL if abi >= _SCOPE_SINCE else 0
+        net = _NET_BIND_CONNECT if network and abi >= TCP_SINCE else 0
+        scoped = _SCOPE_ABSTRACT_AND_SIGNAL if abi >= SIGNALS_SINCE else 0
         fields = struct.pack("=QQQ", self.handled, net, scoped)
-        size = 24 if abi >= _SCOPE_SINCE else 16 if abi >= _NET_SINCE else 8
+        size = 24 if abi >= SIGNALS_SINCE else 16 if abi >= TCP_SINCE else 8
         buffer = ctypes.create_string_buffer(fields, len(fields))
         self._fd = kernel.call("landlock_create_ruleset", ctypes.addressof(buffer), size, 0)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from keepwall.enforce.runtime import calls, capabilities, kernel, processes, seccomp
-from keepwall.enforce.runtime.landlock import Ruleset
+from keepwall.enforce.runtime.landlock import ALL, REFER_SINCE, SIGNALS_SINCE, Ruleset
 from keepwall.enforce.runtime.notification import Listener
 from keepwall.enforce.runtime.plan import RunPlan
 from keepwall.vocabulary.envelope import Mode
@@ -37,7 +37,7 @@ class _Fence:
     ruleset: Ruleset | None
     program: bytes
     listener: bool
-    kept: frozenset[int] | None
+    kept: frozenset[int]
 
 
 def find(command: Sequence[str], environment: Mapping[str, str]) -> str:
@@ -83,21 +83,23 @@ def start(
 def _prepare(plan: RunPlan, *, learning: bool) -> _Fence:
     free = learning or plan.envelope.mode is Mode.OBSERVE
     files, network = plan.files is not None, plan.network is not None
+    landlock, notify = plan.support.landlock, plan.support.notify
     ruleset = None
-    if files and plan.support.landlock and not free:
-        ruleset = Ruleset(plan.support.landlock, network=network and plan.support.notify)
-        for path, access in plan.grants:
+    if landlock and not free and (files or landlock >= REFER_SINCE):
+        ruleset = Ruleset(landlock, files=files, network=network and notify)
+        for path, access in plan.grants if files else (("/", ALL),):
             ruleset.grant(path, access)
-    watched = calls.watched(files=files, network=network) if plan.support.notify else frozenset()
+    signals = not free and landlock < SIGNALS_SINCE
+    watched = calls.watched(files=files, network=network, signals=signals)
     process = plan.envelope.process
-    kept = None
-    if files:
-        kept = capabilities.numbers(process.capabilities if process else ())
+    kept = capabilities.numbers(process.capabilities if process else ())
     return _Fence(
         ruleset,
-        seccomp.build(watched, network=network, refuse=not free),
-        listener=bool(watched),
-        kept=kept,
+        seccomp.build(
+            watched if notify else frozenset(), runtime=files, network=network, refuse=not free
+        ),
+        listener=bool(watched) and notify,
+        kept=kept if files else capabilities.harmless(),
     )
 
 
@@ -116,8 +118,7 @@ def _become(
             os._exit(_CANNOT_START)
         for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
-        if fence.kept is not None:
-            capabilities.keep_only(fence.kept)
+        capabilities.keep_only(fence.kept)
         kernel.prctl(_PR_SET_NO_NEW_PRIVS, 1)
         if fence.ruleset is not None:
             fence.ruleset.restrict()

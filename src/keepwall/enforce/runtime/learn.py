@@ -8,7 +8,7 @@ import socket
 from dataclasses import dataclass, field
 
 from keepwall.decide.addresses import normal
-from keepwall.enforce.runtime import calls, processes, sockets
+from keepwall.enforce.runtime import attributes, calls, processes, sockets
 from keepwall.enforce.runtime.notification import Listener, StoppedCall
 from keepwall.enforce.runtime.policy import Use
 from keepwall.enforce.runtime.resolve import AT_FDCWD, absolute, in_own_words, resolve, signed
@@ -41,9 +41,8 @@ class Used:
 class Observer:
     """Answers every call with "proceed", and notes it in `used`."""
 
-    def __init__(self, listener: Listener, child: int, used: Used) -> None:
+    def __init__(self, listener: Listener, used: Used) -> None:
         self._listener = listener
-        self._child = child
         self._used = used
         self._known: set[tuple[bytes, int]] = set()
 
@@ -80,6 +79,8 @@ class Observer:
                 real = self._real(call, directory, path, follow=False)
                 self._used.changed.add(real)
                 self._used.add(Use.WRITE, real)
+        elif name in attributes.SHAPES:
+            self._note_attribute(call, name)
         elif name == "socket":
             kind, domain = signed(call.arguments[1]) & 0xF, signed(call.arguments[0])
             self._used.datagrams |= (
@@ -110,6 +111,13 @@ class Observer:
             return
         for use in wanted.uses:
             self._add(use, real)
+
+    def _note_attribute(self, call: StoppedCall, name: str) -> None:
+        wanted = attributes.target(self._listener, call, name)
+        path = wanted.path or b""  # of a descriptor itself, where there is none
+        real = self._real(call, wanted.directory, path, follow=wanted.follow)
+        if os.path.lexists(real):
+            self._add(attributes.SHAPES[name].use, real)
 
     def _note_address(self, call: StoppedCall, name: str) -> None:
         size = min(call.arguments[2] & 0xFFFFFFFF, 128)

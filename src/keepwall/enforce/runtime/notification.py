@@ -122,7 +122,7 @@ class Listener:
         raise OSError(errno.ENAMETOOLONG, "a path without an end")
 
     def memory(self, call: StoppedCall, address: int, length: int) -> bytes:
-        """Return `length` bytes (a page at most) of the caller's memory, fewer where less is mapped.
+        """Return `length` bytes (a page at most) of the caller's memory, or what is mapped of it.
 
         Read by number on every call, never through a descriptor that is kept: exec and vfork give
         a thread other memory under the same number.

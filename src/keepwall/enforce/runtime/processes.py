@@ -120,6 +120,19 @@ def describe(process: int) -> Process:
     return Process(process, path, command, user, started)
 
 
+def duplicate(process: int, fd: int) -> int:
+    """Return a duplicate of the descriptor `fd` of `process`.
+
+    Raises:
+        OSError: no such descriptor, or the process may not be looked into.
+    """
+    pidfd = os.pidfd_open(process)
+    try:
+        return kernel.call("pidfd_getfd", pidfd, fd, 0)
+    finally:
+        os.close(pidfd)
+
+
 def has_children() -> bool:
     """Return whether the caller has any child, living or not yet waited for."""
     try:

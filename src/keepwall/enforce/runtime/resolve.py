@@ -71,7 +71,7 @@ class _Walk:
                 return here
             if target.startswith("/"):
                 done = "/"
-            elif _is_anonymous(here, target):
+            elif _names_nothing(here, target):
                 return here
             todo += [each for each in reversed(target.split("/")) if each and each != "."]
         return done
@@ -85,8 +85,17 @@ class _Walk:
         return path
 
 
-def _is_anonymous(link: str, target: str) -> bool:
+def _names_nothing(link: str, target: str) -> bool:
     return link.startswith("/proc/") and ":" in target
+
+
+def is_anonymous(path: str) -> bool:
+    """Return whether a resolved path is a magic link to something without a path."""
+    try:
+        target = os.readlink(path)
+    except OSError:
+        return False
+    return not target.startswith("/") and _names_nothing(path, target)
 
 
 def in_own_words(path: str, process_of: Callable[[int], bool]) -> str:

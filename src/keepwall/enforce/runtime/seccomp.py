@@ -32,7 +32,8 @@ def build(
     """Return the filter as an array of `struct sock_filter`.
 
     `notify` names the system calls that the supervisor sees; without `refuse` (observing) nothing
-    else is touched. `runtime` and `network` say which planes refuse what data/refused.tsv lists.
+    else but clone3 is touched. `runtime` and `network` say which planes refuse what
+    data/refused.tsv lists.
     A foreign instruction set kills the process, for its numbers mean something else.
     """
     program: list[Instruction] = [
@@ -45,11 +46,11 @@ def build(
     ]
     numbers = kernel.numbers()
     planes = {"any", "runtime" if runtime else "any", "network" if network else "any"}
+    # clone3 passes its flags behind a pointer; ENOSYS makes libc fall back to clone.
+    program += _when(numbers["clone3"], _ALWAYS, _ERRNO | errno.ENOSYS)
     for name, plane, tests in tables.rows("refused.tsv") if refuse else ():
         if plane in planes and name in numbers:
-            # clone3 passes its flags behind a pointer; ENOSYS makes libc fall back to clone.
-            answer = _ERRNO | (errno.ENOSYS if name == "clone3" else errno.EPERM)
-            program += _when(numbers[name], tests, answer)
+            program += _when(numbers[name], tests, _ERRNO | errno.EPERM)
     for name in sorted(notify):
         if name in numbers:
             program += _when(numbers[name], _NOTIFY_WHEN.get(name, _ALWAYS), _NOTIFY)

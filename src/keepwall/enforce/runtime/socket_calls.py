@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import ipaddress
 import os
 import socket
-from contextlib import suppress
 from functools import partial
 
 from keepwall.decide.addresses import Address
 from keepwall.enforce.runtime import processes, sockets
+from keepwall.enforce.runtime.landlock import TCP_SINCE
 from keepwall.enforce.runtime.notification import Listener, StoppedCall
+from keepwall.enforce.runtime.own_sockets import OwnSockets
 from keepwall.enforce.runtime.plan import RunPlan
 from keepwall.enforce.runtime.policy import NetworkPolicy, Use, Verdict
 from keepwall.enforce.runtime.report import Reporter, Sighting
@@ -43,8 +43,8 @@ class SocketCalls:
         self._listener = listener
         self._reporter = reporter
         self._observe = plan.envelope.mode is Mode.OBSERVE
-        self._abstract: set[bytes] = set()
-        self._own: set[tuple[str, int]] = set()
+        self._kernel_binds = plan.support.landlock >= TCP_SINCE or self._observe
+        self._own = OwnSockets()
         self._waiters = Waiters()
 
     def answer(self, call: StoppedCall, name: str) -> None:
@@ -58,6 +58,8 @@ class SocketCalls:
             if name == "listen":
                 self._listen(call, sock)
                 return
+            if sock.family == socket.AF_UNIX and not processes.rights(call.thread).ours:
+                raise PermissionError(errno.EACCES, "the caller has become another user")
             size = min(call.arguments[2] & 0xFFFFFFFF, _LONGEST_ADDRESS)
             raw = self._listener.memory(call, call.arguments[1], size)
             if name == "connect" and raw[:2] == b"\0\0":  # AF_UNSPEC only takes a peer away
@@ -97,55 +99,57 @@ class SocketCalls:
         self._refuse(call, Activity.CREATE, what, Verdict(Effect.DENY, "network:default"))
 
     def _connect(self, call: StoppedCall, sock: socket.socket, endpoint: Endpoint) -> bool:
-        """Connect; return whether another thread has taken the socket over."""
+        """Connect; return whether another thread has taken the socket over.
+
+        Always by another thread: whether a connect waits is up to the caller, who may change it.
+        """
         if endpoint.address is None:
-            self._connect_unix(call, sock, endpoint)
-            return False
+            return self._connect_unix(call, sock, endpoint)
         address = sockets.reached(endpoint)
         verdict = self._policy.reach(address, endpoint.port)
-        if verdict.rule.endswith(":default") and self._is_own(address, endpoint.port):
+        if verdict.rule.endswith(":default") and self._own.listen_on(address, endpoint.port):
             verdict = Verdict(Effect.ALLOW, "network.egress:own listener")
-        target = _target(address, endpoint.port)
-        if not self._may(call, Activity.CONNECT, target, verdict):
+        if not self._may(call, Activity.CONNECT, _target(address, endpoint.port), verdict):
             return False
-        if fcntl.fcntl(sock, fcntl.F_GETFL) & os.O_NONBLOCK:
-            self._complete(call, sock, endpoint.raw)
-            return False
-        self._waiters.run(partial(self._complete_waiting, call, sock, endpoint.raw))
+        self._waiters.run(partial(self._complete, call, sock, sockets.exact(endpoint, address)))
         return True
 
-    def _is_own(self, address: Address, port: int) -> bool:
-        """Return whether the subject itself listens there: parts of it may talk to each other."""
-        anywhere = "0.0.0.0" if address.version == 4 else "::"  # noqa: PLR2004, S104 - compared only
-        return address.is_loopback and bool(self._own & {(str(address), port), (anywhere, port)})
-
-    def _complete_waiting(self, call: StoppedCall, sock: socket.socket, raw: bytes) -> None:
-        with sock, suppress(OSError):  # the run has ended meanwhile, and its listener is closed
-            self._complete(call, sock, raw)
-
-    def _complete(self, call: StoppedCall, sock: socket.socket, raw: bytes) -> None:
+    def _connect_unix(self, call: StoppedCall, sock: socket.socket, endpoint: Endpoint) -> bool:
+        """Connect to a Unix socket that the subject may write, or to a name it made itself."""
+        if endpoint.abstract:
+            known = self._own.named(endpoint.path[1:])
+            verdict = Verdict(Effect.ALLOW if known else Effect.DENY, "network.egress:default")
+            if not self._may(call, Activity.CONNECT, str(endpoint), verdict):
+                return False
+            self._waiters.run(partial(self._complete, call, sock, endpoint.raw))
+            return True
+        pinned = os.open(self._path(call, endpoint), os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+        handed_on = False
         try:
-            sockets.connect(sock, raw)
+            path = os.readlink(f"/proc/self/fd/{pinned}")
+            if self._may(call, Activity.CONNECT, path, self._write_verdict(path)):
+                raw = sockets.unix_address(f"/proc/self/fd/{pinned}")
+                self._waiters.run(partial(self._complete, call, sock, raw, pinned))
+                handed_on = True
+        finally:
+            if not handed_on:
+                os.close(pinned)
+        return handed_on
+
+    def _complete(
+        self, call: StoppedCall, sock: socket.socket, raw: bytes, pinned: int = -1
+    ) -> None:
+        """Connect and answer; then let go of the socket, and of the path that was `pinned`."""
+        try:
+            with sock:
+                sockets.connect(sock, raw)
         except OSError as error:
             self._listener.refuse(call, error.errno or errno.EACCES)
         else:
             self._listener.succeed(call)
-
-    def _connect_unix(self, call: StoppedCall, sock: socket.socket, endpoint: Endpoint) -> None:
-        """Connect to a Unix socket that the subject may write, or to a name it made itself."""
-        if endpoint.abstract:
-            known = endpoint.path in self._abstract
-            verdict = Verdict(Effect.ALLOW if known else Effect.DENY, "network.egress:default")
-            if self._may(call, Activity.CONNECT, str(endpoint), verdict):
-                self._complete(call, sock, endpoint.raw)
-            return
-        pinned = os.open(self._path(call, endpoint), os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            path = os.readlink(f"/proc/self/fd/{pinned}")
-            if self._may(call, Activity.CONNECT, path, self._write_verdict(path)):
-                self._complete(call, sock, sockets.unix_address(f"/proc/self/fd/{pinned}"))
         finally:
-            os.close(pinned)
+            if pinned >= 0:
+                os.close(pinned)
 
     def _bind(self, call: StoppedCall, sock: socket.socket, endpoint: Endpoint) -> None:
         if endpoint.address is not None:
@@ -155,11 +159,11 @@ class SocketCalls:
             verdict = self._policy.offer(address, endpoint.port)
             if self._may(call, Activity.LISTEN, _target(address, endpoint.port), verdict):
                 sockets.bind(sock, endpoint.raw)
-                self._own.add((str(address), sock.getsockname()[1]))
+                self._own.add(sock)
                 self._listener.succeed(call)
         elif endpoint.abstract or not endpoint.path:
             sockets.bind(sock, endpoint.raw)
-            self._abstract.add(endpoint.path)
+            self._own.add(sock)
             self._listener.succeed(call)
         else:
             self._bind_path(call, sock, endpoint)
@@ -169,15 +173,21 @@ class SocketCalls:
         pinned = os.open(parent or "/", os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             path = os.readlink(f"/proc/self/fd/{pinned}").rstrip("/") + "/" + name
-            if self._may(call, Activity.LISTEN, path, self._write_verdict(path)):
+            if not self._may(call, Activity.LISTEN, path, self._write_verdict(path)):
+                return
+            if self._kernel_binds:
+                # So that getsockname tells the caller's own path. Whatever the kernel reads there
+                # now, Landlock decides about it: it lets nobody inside bind TCP.
+                self._listener.proceed(call)
+            else:
                 sockets.bind(sock, sockets.unix_address(f"/proc/self/fd/{pinned}/{name}"))
                 self._listener.succeed(call)
         finally:
             os.close(pinned)
 
     def _listen(self, call: StoppedCall, sock: socket.socket) -> None:
-        """Listen; a socket that was never bound would get every address and any port."""
-        if sock.family in (socket.AF_INET, socket.AF_INET6) and sock.getsockname()[1] == 0:
+        """Listen; a socket that was not bound here would get every address and any port."""
+        if sock.family in (socket.AF_INET, socket.AF_INET6) and sock not in self._own:
             unbound = "0.0.0.0" if sock.family == socket.AF_INET else "::"  # noqa: S104 - a question
             verdict = self._policy.offer(ipaddress.ip_address(unbound), 0)
             if not self._may(call, Activity.LISTEN, _target(unbound, 0), verdict):

@@ -15,10 +15,11 @@ import struct
 from dataclasses import dataclass
 
 from keepwall.decide.addresses import Address, normal
-from keepwall.enforce.runtime import kernel
+from keepwall.enforce.runtime import kernel, processes
 
 _SOCK_TYPE = 0xF
 _NETLINK_ROUTE = 0
+_MAPPED = bytes(10) + b"\xff\xff"
 _TCP = (0, socket.IPPROTO_TCP)
 _INET = (socket.AF_INET, socket.AF_INET6)
 
@@ -87,17 +88,25 @@ def reached(endpoint: Endpoint) -> Address:
     return normal(endpoint.address)
 
 
+def exact(endpoint: Endpoint, address: Address) -> bytes:
+    """Return the `struct sockaddr` that reaches the very `address` that was decided upon.
+
+    What 0.0.0.0 reaches depends on where the socket is bound, which is not left to the caller.
+    """
+    raw = endpoint.raw
+    if endpoint.address is None or endpoint.address.version == 4:  # noqa: PLR2004
+        return raw[:4] + address.packed + raw[8:]
+    mapped = _MAPPED + address.packed if address.version == 4 else address.packed  # noqa: PLR2004
+    return raw[:8] + mapped + raw[24:]
+
+
 def take(process: int, fd: int) -> socket.socket:
     """Return a duplicate of the socket `fd` of `process`.
 
     Raises:
         OSError: no such descriptor, or the process may not be looked into.
     """
-    pidfd = os.pidfd_open(process)
-    try:
-        copy = kernel.call("pidfd_getfd", pidfd, fd, 0)
-    finally:
-        os.close(pidfd)
+    copy = processes.duplicate(process, fd)
     try:
         return socket.socket(fileno=copy)
     except OSError:

@@ -22,6 +22,7 @@ from keepwall.enforce.runtime.launch import Started
 from keepwall.enforce.runtime.notification import Listener, StoppedCall
 from keepwall.enforce.runtime.plan import RunPlan
 from keepwall.enforce.runtime.report import Reporter
+from keepwall.enforce.runtime.signal_calls import SignalCalls
 from keepwall.enforce.runtime.socket_calls import SocketCalls
 
 if TYPE_CHECKING:
@@ -38,12 +39,14 @@ class Supervisor:
         *,
         files: Answers | None,
         sockets: Answers | None,
+        signals: Answers | None = None,
     ) -> None:
         self._listener = listener
         self._child = child
         self._names = calls.by_number()
         self._files = files
         self._sockets = sockets
+        self._signals = signals
         self._contained = False
 
     def contain(self) -> None:
@@ -59,9 +62,10 @@ class Supervisor:
     def of(cls, plan: RunPlan, started: Started, reporter: Reporter) -> Supervisor:
         """Return the supervisor that enforces (or observes, by the envelope's mode) a plan."""
         listener, child = started.listener, started.process
-        files = FileCalls(plan, listener, child, reporter) if listener and plan.files else None
+        files = FileCalls(plan, listener, reporter) if listener and plan.files else None
         sockets = SocketCalls(plan, listener, reporter) if listener and plan.network else None
-        return cls(child, listener, files=files, sockets=sockets)
+        signals = SignalCalls(listener) if listener else None
+        return cls(child, listener, files=files, sockets=sockets, signals=signals)
 
     @classmethod
     def learning(cls, started: Started) -> tuple[Supervisor, Used]:
@@ -71,7 +75,7 @@ class Supervisor:
         used = Used()
         if started.listener is None:
             raise ValueError("nothing can be learned without a listener")
-        observer = Observer(started.listener, started.process, used)
+        observer = Observer(started.listener, used)
         return cls(started.process, started.listener, files=observer, sockets=observer), used
 
     @property
@@ -137,9 +141,12 @@ class Supervisor:
         if self._files and self._files.strayed(call):
             os.kill(processes.group_of(call.thread), signal.SIGKILL)
             listener.refuse(call, errno.EPERM)
-        elif name in calls.SOCKETS and self._sockets:
-            self._sockets.answer(call, name)
-        elif self._files and name not in calls.SOCKETS:
-            self._files.answer(call, name)
+        elif answers := self._answers(name):
+            answers.answer(call, name)
         else:
             listener.refuse(call, errno.ENOSYS)
+
+    def _answers(self, name: str) -> Answers | None:
+        if name in calls.SOCKETS:
+            return self._sockets
+        return self._signals if name in calls.SIGNALS else self._files
