@@ -5,6 +5,7 @@ time of supervisor and child together (and the wall time) per call, less that of
 an empty loop. The rows:
 
 - known: the same file again, read-only; Landlock decides, the supervisor recognises it
+- cold: the same, but 4 MiB of other work in between empties the caches, as a training step does
 - first: every file once, read-only; Landlock decides, the supervisor follows the path
 - writable: a file in a writable tree, whose path could change: followed every time
 - brokered: a file that Landlock cannot name (not there at the start); the supervisor opens it
@@ -47,6 +48,11 @@ if what == "connect":
 elif what == "exec":
     for _ in range(count):
         os.waitpid(os.posix_spawn("/bin/true", ["true"], {}), 0)
+elif what == "cold":
+    work, block = bytes(4 << 20), bytearray(4 << 20)
+    for _ in range(count):
+        block[:] = work
+        os.close(os.open(place, os.O_RDONLY))
 elif what == "first":
     for number in range(count):
         os.close(os.open(f"{place}/{number}", os.O_RDONLY))
@@ -75,6 +81,7 @@ def rows(folder: Path, port: int) -> Mapping[str, Row]:
     (folder / "write").mkdir()
     return {
         "known": Row(20_000, str(many / "0"), 40),
+        "cold": Row(4_000, str(many / "0"), 80),
         "first": Row(4_000, str(many), 80),
         "writable": Row(10_000, str(folder / "write" / "file"), 80),
         "brokered": Row(10_000, str(folder / "later"), 120),
@@ -105,6 +112,8 @@ def measure(
         for count in (0, row.count):
             if kind == "learning":
                 Path(line[-2]).unlink(missing_ok=True)
+            if what == "brokered":
+                Path(row.place).unlink(missing_ok=True)
             child = [sys.executable, "-P", "-c", CHILD, what, str(count), row.place]
             costs.append(once([*line, *child], environment, quiet=kind == "learning"))
         scale = 1e6 / row.count

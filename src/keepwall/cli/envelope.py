@@ -34,7 +34,7 @@ def envelope() -> None:
 @envelope.command()
 @click.argument("files", nargs=-1, required=True, type=_FILE, metavar="FILE...")
 def check(*, files: tuple[Path, ...]) -> ExitCode:
-    """Say whether each FILE is a valid envelope, and what is odd about it.
+    """Say whether FILEs are valid, and what is odd.
 
     Rules that match nothing now, and allows that a deny covers whole, are told on standard error
     and do not change the exit code.
@@ -61,7 +61,7 @@ def check(*, files: tuple[Path, ...]) -> ExitCode:
 @click.option("--accept-weaker", multiple=True, metavar="RULE", help="Accept a rule by its name.")
 @click.option("-f", "--format", "format_", type=FORMATS, default="table", show_default=True)
 def compile_(*, file: Path, accept_weaker: tuple[str, ...], format_: str) -> ExitCode:
-    """Show how each rule of FILE would be carried on this machine; changes nothing.
+    """Show how each rule would be carried on this machine.
 
     Exit codes: 0 it would apply, 1 a rule is weaker than the envelope asks for, 2 not valid.
     """
@@ -76,7 +76,7 @@ def compile_(*, file: Path, accept_weaker: tuple[str, ...], format_: str) -> Exi
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- CMD...")
 @click.pass_context
 def learn(ctx: click.Context, *, file: Path, name: str, command: tuple[str, ...]) -> int:
-    """Run CMD unrestricted and write the envelope of what it used to FILE.
+    """Run CMD unrestricted; write what it used to FILE.
 
     The same as keepwall run --learn FILE -- CMD.
     """

@@ -28,7 +28,7 @@ _MOST_EVENTS = 100_000
 )
 @click.option("--store", metavar="URL", default="", help="Read from this database.")
 def diff(*, old: str, new: str | None, against_events: bool, store: str) -> ExitCode:
-    """Say what NEW allows that OLD does not, and the other way round.
+    """Say what NEW allows that OLD does not, and back.
 
     OLD and NEW are files, or NAME@GENERATION of what was published. With --against-events there is
     no NEW: the recorded events of the subject are judged anew.

@@ -22,7 +22,7 @@ from keepwall.vocabulary.errors import ConfigError, ExitCode
 @click.option("--write", is_flag=True, help="Change the file; otherwise only show the change.")
 @click.option("--store", metavar="URL", default="", help="Look in this database.")
 def propose(*, event_id: str, file: Path | None, write: bool, store: str) -> ExitCode:
-    """Show the smallest change of the envelope that would have allowed EVENT_ID.
+    """Show the smallest change that allows EVENT_ID.
 
     Places of credentials, paths that an incident has closed, and what no rule can hold are never
     proposed: the answer says why.

@@ -32,18 +32,22 @@ _STORE = click.option("--store", metavar="URL", default="", help="Use this datab
 def apply(
     *, file: Path, accept_weaker: tuple[str, ...], reason: str, dry_run: bool, store: str
 ) -> ExitCode:
-    """Publish FILE as the next signed generation of its envelope.
+    """Publish FILE as the next signed generation.
 
     Refused whole if a rule is weaker on this machine than the envelope asks for. From then on it
     binds beside the file that a run names: allows intersect, denies unite.
     """
     from keepwall.cli.envelope import compiled, refused
-    from keepwall.cli.run import read_envelope
+    from keepwall.formats.envelope.parse import parse
     from keepwall.foundation.clock import SystemClock
     from keepwall.foundation.state import StateDirectory
     from keepwall.workflows.operator import at_work
 
-    envelope = read_envelope(file)
+    try:
+        text = file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}") from error
+    envelope = parse(text, str(file))
     if refused(compiled(envelope), accept_weaker):
         return ExitCode.FINDINGS
     state = StateDirectory.default()
@@ -54,7 +58,7 @@ def apply(
         note(f"dry run: {envelope.name} would be generation {number}")
         return ExitCode.CLEAN
     with at_work(state, SystemClock(), note, store=store) as operator:
-        spec = file.read_text("utf-8")
+        spec = text.decode()
         before = operator.published.newest(envelope.name)
         if before and before.document.spec == spec:
             note("nothing changed")
@@ -79,7 +83,7 @@ def apply(
 )
 @_STORE
 def list_(*, format_: str, store: str) -> None:
-    """List the published envelopes: name, generation, reason, time."""
+    """List the published envelopes."""
     from keepwall.foundation.clock import SystemClock
     from keepwall.foundation.state import StateDirectory
     from keepwall.workflows.published import Published, installed_verifier, open_existing
@@ -107,7 +111,7 @@ def list_(*, format_: str, store: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask before paths are re-opened.")
 @_STORE
 def rollback(*, name: str, to: int | None, narrowing: bool, yes: bool, store: str) -> ExitCode:
-    """Publish an earlier generation of NAME anew, as the next generation.
+    """Publish an earlier generation of NAME anew.
 
     What incidents have closed stays closed, unless --narrowing is given: then only that is rolled
     back (--to 0 re-opens all of it), and NAME itself stays.
@@ -117,7 +121,7 @@ def rollback(*, name: str, to: int | None, narrowing: bool, yes: bool, store: st
     from keepwall.foundation.state import StateDirectory
     from keepwall.vocabulary.subjects import narrowing_of
     from keepwall.workflows.operator import at_work
-    from keepwall.workflows.published import installed_verifier, open_existing
+    from keepwall.workflows.published import open_existing
 
     state = StateDirectory.default()
     if (there := open_existing(state, store)) is None:
@@ -125,7 +129,6 @@ def rollback(*, name: str, to: int | None, narrowing: bool, yes: bool, store: st
             "nothing was published on this machine", hint="keepwall envelope list shows what was"
         )
     there.close()
-    installed_verifier(state)  # keys that are gone must not be replaced by new ones unasked
     uid = narrowing_of(name) if narrowing else name
     with at_work(state, SystemClock(), note, store=store) as operator:
         newest = operator.published.newest(uid)

@@ -67,7 +67,7 @@ def list_(*, wanted: str | None, last: int, format_: str, store: str) -> None:
 @click.argument("id_", metavar="ID")
 @_STORE
 def show(*, id_: str, store: str) -> None:
-    """Show the story of incident ID: what happened, how it is contained, what to do next."""
+    """Show the story of an incident, and what is next."""
     from keepwall.foundation.clock import SystemClock
     from keepwall.foundation.state import StateDirectory
     from keepwall.workflows.published import Published, installed_verifier, open_existing
@@ -92,7 +92,7 @@ def show(*, id_: str, store: str) -> None:
 @click.argument("target", metavar="SUBJECT|ID")
 @_STORE
 def contain(*, target: str, store: str) -> None:
-    """Contain the subject of an incident, or a subject by its name.
+    """Contain a subject, or that of an incident.
 
     What runs is stopped by the control plane; what starts is born contained. Works without a
     control plane too, and says then what was not reached.
@@ -101,7 +101,7 @@ def contain(*, target: str, store: str) -> None:
     from keepwall.foundation.state import StateDirectory
     from keepwall.workflows.operator import at_work
 
-    _require_store(store)
+    _require_installation(store)
     with at_work(StateDirectory.default(), SystemClock(), note, store=store) as operator:
         order = asyncio.run(operator.contain(target))
     _tell(order)
@@ -115,12 +115,12 @@ def contain(*, target: str, store: str) -> None:
 @click.argument("id_", metavar="ID")
 @_STORE
 def release(*, id_: str, store: str) -> None:
-    """Lift the containment of incident ID; the paths that it closed stay closed."""
+    """Lift a containment; closed paths stay closed."""
     from keepwall.foundation.clock import SystemClock
     from keepwall.foundation.state import StateDirectory
     from keepwall.workflows.operator import at_work
 
-    _require_store(store)
+    _require_installation(store)
     with at_work(StateDirectory.default(), SystemClock(), note, store=store) as operator:
         order = asyncio.run(operator.release(id_))
         others = [
@@ -136,23 +136,21 @@ def release(*, id_: str, store: str) -> None:
 command = incident
 
 
-def _require_store(store_url: str) -> None:
+def _require_installation(store_url: str) -> None:
     """Refuse to make an installation just because somebody mistyped where it is.
 
     Raises:
         ConfigError: there is none.
     """
     from keepwall.foundation.state import StateDirectory
-    from keepwall.workflows.published import installed_verifier, open_existing
+    from keepwall.workflows.published import store_url as url_of
 
     state = StateDirectory.default()
-    if (opened := open_existing(state, store_url)) is None:
+    if not state.root.is_dir() and url_of(state, store_url) == state.database_url:
         raise ConfigError(
-            f"nothing is stored in {state.root}",
-            hint="keepwall up starts a control plane; KEEPWALL_STATE names another place",
+            f"there is no installation in {state.root}",
+            hint="keepwall up makes one; KEEPWALL_STATE names another place",
         )
-    opened.close()
-    installed_verifier(state)
 
 
 def _tell(order: Order) -> None:

@@ -85,7 +85,7 @@ def started_argv(argv: Sequence[str], image: str, catalogue: Catalogue) -> Seque
     """Return the whole command line where `argv` only has arguments for what `image` starts."""
     if not argv or not argv[0].startswith("-"):
         return argv
-    name = parse_image(image).repository.rpartition("/")[2] if image else ""
+    name = image.partition("@")[0].rpartition("/")[2].partition(":")[0]
     return (*catalogue.entrypoints.get(name, ()), *argv)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -56,17 +57,20 @@ def discover_tree(
     limits: Limits = Limits(),  # noqa: B008 - frozen
     progress: Progress | None = None,
 ) -> Inventory:
-    """Return the AI that the files below `root` show.
+    """Return the AI that the files below `root` show, or `root` itself where it is a file.
 
     A file that cannot be read, is too large or is not what it claims becomes `unread`; links are
     not followed and no ignore file in the tree is honoured.
 
     Raises:
-        ConfigError: `root` is not a directory.
+        ConfigError: `root` is neither a directory nor a regular file.
     """
+    if root.is_file():
+        return _discover_file(root.resolve(), limits, progress)
     if not root.is_dir():
         raise ConfigError(
-            f"{shown_path(str(root))} is not a directory", hint="name a directory to scan"
+            f"{shown_path(str(root))} is not a directory or file",
+            hint="name a directory or a file to scan",
         )
     started = time.monotonic()
     scan = _TreeScan(_context(root, limits), limits, Gathering(), progress)
@@ -86,6 +90,19 @@ def discover_tree(
         walk.skipped,
     )
     return scan.gathering.inventory(files=walk.files, size=scan.size)
+
+
+def _discover_file(file: Path, limits: Limits, progress: Progress | None) -> Inventory:
+    """Return what one file shows, as part of the directory that it lies in."""
+    scan = _TreeScan(_context(file.parent, limits), limits, Gathering(), progress)
+    scan.gathering.add([scan.context.project])
+    descriptor = os.open(file.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        scan.read(Entry(file.name, file.name, descriptor), 1)
+    finally:
+        os.close(descriptor)
+    scan.gathering.add([scan.notes.fact(scan.context.project)])
+    return scan.gathering.inventory(files=1, size=scan.size)
 
 
 def _context(root: Path, limits: Limits) -> TreeContext:

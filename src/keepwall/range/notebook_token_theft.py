@@ -17,7 +17,11 @@ from pathlib import Path
 
 from keepwall.formats.envelope.parse import parse
 from keepwall.formats.envelope.render import render
+from keepwall.foundation.clock import SystemClock
+from keepwall.foundation.ledger.ledger import Ledger
 from keepwall.foundation.store.store import Store
+from keepwall.foundation.trust.trust import Trust
+from keepwall.prove.record import EvidenceRecorder
 from keepwall.range.receiver import Receiver
 from keepwall.range.report import Listens, Report, Step
 from keepwall.range.world import Finished, World
@@ -25,6 +29,7 @@ from keepwall.vocabulary.decision import Effect, Strength
 from keepwall.vocabulary.envelope import PathRule
 from keepwall.vocabulary.errors import ConfigError
 from keepwall.vocabulary.event import Activity, Event
+from keepwall.vocabulary.evidence import Evidence
 from keepwall.vocabulary.incident import Incident, IncidentState
 from keepwall.vocabulary.surface import Surface
 
@@ -85,10 +90,17 @@ class _Run:
         self._replay("the theft with the control plane killed", attack, alive=False)
         self._evidence(incident, evidence)
 
-    def _step(self, name: str, expected: str, act: Callable[[], tuple[bool, str]]) -> bool:
+    def _step(
+        self,
+        name: str,
+        expected: str,
+        act: Callable[[], tuple[bool, str]],
+        *,
+        replay: bool = False,
+    ) -> bool:
         began = time.monotonic()
         held, happened = act()
-        step = Step(name, expected, happened, held, time.monotonic() - began)
+        step = Step(name, expected, happened, held, time.monotonic() - began, replay)
         self._report.steps.append(step)
         self._tell(step)
         return held
@@ -183,19 +195,20 @@ class _Run:
 
         if not alive:
             self._release_all()
-        self._step(name, "the key cannot even be read", act)
+        self._step(name, "the key cannot even be read", act, replay=True)
 
     def _evidence(self, incident: Incident, target: str) -> None:
         bundle = Path(target) if target else self._world.root / "evidence.bundle"
 
         def act() -> tuple[bool, str]:
+            self._record(incident)
             exported = self._world.keepwall("evidence", "export", "-o", str(bundle))
             verified = self._world.keepwall("evidence", "verify", str(bundle))
             if exported.code or verified.code:
                 return False, _last(verified if not exported.code else exported)
             if incident.id not in bundle.read_text("utf-8", "replace"):
                 return False, f"no record is about {incident.id}"
-            return True, _last(verified)
+            return True, verified.output.strip().splitlines()[0]
 
         def tampered() -> tuple[bool, str]:
             copy = self._world.root / "tampered.bundle"
@@ -211,6 +224,29 @@ class _Run:
         self._step("change one byte of it", "refused, and the record is named", tampered)
         if target:
             self._report.evidence = target
+
+    def _record(self, incident: Incident) -> None:
+        """Add to the ledger what the replays showed; the control plane is dead, its lock free."""
+        clock = SystemClock()
+        trust = Trust.open(self._world.state.trust, clock)
+        directory = self._world.state.ledger / "control"
+        with Ledger(directory, trust.signer("ledger"), clock) as ledger:
+            recorder = EvidenceRecorder(ledger, clock)
+            for number, step in enumerate(self._report.steps):
+                if not step.replay:
+                    continue
+                recorder.record(
+                    Evidence(
+                        id=f"{incident.id}-replay-{number}",
+                        control="range.replay",
+                        about=incident.id,
+                        at=clock.now(),
+                        outcome="held" if step.held else "did not hold",
+                        strength=Strength.PREVENTED if step.held else Strength.SEEN_ONLY,
+                        detail={"scenario": self._report.scenario, "step": step.name},
+                    )
+                )
+            ledger.head()
 
     def _fenced(self, notebook: Path) -> Finished:
         return self._world.keepwall(

@@ -10,13 +10,17 @@ from keepwall.vocabulary.surface import Surface
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: `held` says whether what was expected is what happened."""
+    """One step: `held` says whether what was expected is what happened.
+
+    `replay` marks the attacks that come after the path was closed.
+    """
 
     name: str
     expected: str
     happened: str
     held: bool
     seconds: float = 0.0
+    replay: bool = False
 
 
 @dataclass(slots=True)

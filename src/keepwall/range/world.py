@@ -64,7 +64,7 @@ class World:
         }
 
     def notebook(self, name: str, **values: str) -> Path:
-        """Write the notebook `name` (cells in notebooks/<name>.cells) with its placeholders filled."""
+        """Write the notebook `name`, its cells from notebooks/<name>.cells, placeholders filled."""
         text = resources.files(__package__).joinpath(f"notebooks/{name}.cells").read_text("utf-8")
         for key, value in values.items():
             text = text.replace(f"@{key}@", value)

@@ -23,7 +23,7 @@ from keepwall.foundation.clock import Clock
 from keepwall.foundation.ledger.ledger import Ledger
 from keepwall.foundation.state import StateDirectory
 from keepwall.foundation.store.store import Store
-from keepwall.foundation.trust.trust import Trust
+from keepwall.foundation.trust.trust import Trust, installed_root
 from keepwall.prove.record import EvidenceRecorder
 from keepwall.respond.narrow import narrowed
 from keepwall.vocabulary.decision import Strength
@@ -35,12 +35,13 @@ from keepwall.vocabulary.surface import Severity, Surface
 from keepwall.workflows import connection, control_api
 from keepwall.workflows.burn_the_path import BurnThePath
 from keepwall.workflows.documents import Documents
-from keepwall.workflows.published import Published, store_url
+from keepwall.workflows.published import Published, installed_verifier, store_url
 
 ORGANISATION = "keepwall"
 DETECTION = "operator"
 """What stands as the detection of an incident that a person opened."""
 _BUCKET = "envelopes"
+_SIGNED = ("envelopes", "containments")
 _BUS_SECONDS = 5.0
 _KINDS = ("run:", "spiffe://", "unit:", "image:", "workload:")
 _MOST_INCIDENTS = 10_000
@@ -242,9 +243,16 @@ def at_work(
     """Give the operator of the installation in `state`, which is made first if there is none.
 
     `store` is the URL of a store that is not the default one.
+
+    Raises:
+        ConfigError: documents were signed here, but the keys are gone; or keys or store cannot be
+            used.
     """
-    trust = Trust.open_or_create(state.ensure().trust, ORGANISATION, clock)
+    state.ensure()
     with Store.open(store_url(state, store)) as opened:
+        if installed_root(state.trust) is None and any(map(opened.documents.list, _SIGNED)):
+            installed_verifier(state)  # raises: keys that are gone are not replaced unasked
+        trust = Trust.open_or_create(state.trust, ORGANISATION, clock)
         yield Operator(state, clock, opened, trust, say)
 
 

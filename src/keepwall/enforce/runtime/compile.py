@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from keepwall.decide.addresses import is_name
 from keepwall.decide.paths import PathSet, base, is_tree
-from keepwall.enforce.runtime import elf, tables
+from keepwall.enforce.runtime import elf, names, tables
 from keepwall.enforce.runtime.landlock import READ, WRITE, Access
 from keepwall.enforce.runtime.plan import HostSupport, RunPlan
-from keepwall.enforce.runtime.policy import FilePolicy, NetworkPolicy, Use, rule_name
+from keepwall.enforce.runtime.policy import (
+    FilePolicy,
+    NetworkPolicy,
+    Use,
+    rule_name,
+    writable_places,
+)
 from keepwall.vocabulary.decision import Effect, Plane, RuleOutcome, Strength, Tier
 from keepwall.vocabulary.envelope import (
     Envelope,
@@ -22,7 +29,6 @@ from keepwall.vocabulary.envelope import (
     ProcessSection,
 )
 
-_MOST_OBJECTS = 10_000
 _MOST_SIBLINGS = 4_096
 _LOADERS = ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1", "/lib/ld-musl-x86_64.so.1")
 _PROGRAM = Access.EXECUTE | Access.READ_FILE
@@ -72,11 +78,28 @@ class _Files:
         self._file = envelope.file or FileSection()
         self._process = envelope.process or ProcessSection()
         self._support = support
-        self.policy = FilePolicy.of(envelope, tuple(baseline()))
+        self._denied = names.denied(
+            [*self._file.deny, *_by(self._file.read, deny=True)],
+            [
+                rule.path
+                for rules in (self._file.read, self._file.write, self._process.allow)
+                for rule in _by(rules, deny=False)
+            ],
+        )
+        elsewhere = tuple(PathRule(path, Effect.DENY) for path in self._denied.elsewhere)
+        deny = (*self._file.deny, *elsewhere)
+        self.policy = FilePolicy.of(
+            replace(envelope, file=replace(self._file, deny=deny)), tuple(baseline())
+        )
+        self._writable = writable_places(self._file)
         self.grants: list[tuple[str, Access]] = []
         self.brokered: list[PathRule] = []
         self.loaders = self._find_loaders()
-        self.denied_objects, self._linked = self._find_denied()
+
+    @property
+    def denied_objects(self) -> frozenset[names.Identity]:
+        """What is denied, as objects."""
+        return self._denied.objects
 
     def outcomes(self) -> Iterator[RuleOutcome]:
         """Yield an outcome for every rule, and fill `grants` and `brokered` on the way."""
@@ -135,7 +158,12 @@ class _Files:
         if rule.path == "/proc/self/**":
             self.brokered.append(rule)
             return self._broker(name, "each process sees its own entry only")
-        path = os.path.realpath(base(rule.path))
+        path = names.settled(base(rule.path), self._writable)
+        if not path:
+            why = "a link on the way lies where the subject may write; name what it points to"
+            return RuleOutcome(name, Plane.RUNTIME, Tier.NONE, Strength.BLIND, why)
+        if self.policy.denied[use].match(path):
+            return self._landlocked(name, "denied by another rule, so nothing is granted")
         found = _kind(path)
         if not found and (use is Use.EXECUTE or is_tree(rule.path)):
             return self._landlocked(name, "nothing is there now, so nothing is granted")
@@ -155,8 +183,6 @@ class _Files:
             return self._landlocked(name)
         if use is Use.READ:
             self.brokered.append(PathRule(path.rstrip("/") + "/**", action))
-        if use is Use.READ and self._linked:
-            return self._broker(name, "opened by the supervisor: what is denied has other names")
         around = list(self._around(use, path))
         if len(around) > _MOST_SIBLINGS:
             if use is Use.READ:
@@ -187,14 +213,9 @@ class _Files:
         enclosing = {use: found for use in Use if (found := self.policy.allowed[use].match(top))}
         if not enclosing:
             return self._landlocked(name, "nothing that is allowed encloses it")
-        if top in self._linked and (Use.WRITE in enclosing or Use.EXECUTE in enclosing):
-            return RuleOutcome(
-                name,
-                Plane.RUNTIME,
-                Tier.SECCOMP,
-                Strength.SEEN_ONLY,
-                "it has other names (hard links), and Landlock grants by place",
-            )
+        if not self._denied.complete:
+            why = "too many files to look for other names (hard links) of what is denied"
+            return RuleOutcome(name, Plane.RUNTIME, Tier.BROKER, Strength.SEEN_ONLY, why)
         inside = ", ".join(sorted({found.path for found in enclosing.values()}))
         return self._broker(name, f"carved out of {inside}")
 
@@ -207,24 +228,9 @@ class _Files:
                     found.add(os.path.realpath(name))
         return frozenset(found)
 
-    def _find_denied(self) -> tuple[frozenset[tuple[int, int]], frozenset[str]]:
-        """Return the objects that are denied, and the denied paths with links out of their tree."""
-        objects: set[tuple[int, int]] = set()
-        linked: set[str] = set()
-        denials = [*self._file.deny, *(r for r in self._file.read if r.action is Effect.DENY)]
-        for rule in denials:
-            top = os.path.realpath(base(rule.path))
-            for path in _below(top, tree=is_tree(rule.path)):
-                try:
-                    found = os.lstat(path)
-                except OSError:
-                    continue
-                if len(objects) >= _MOST_OBJECTS:
-                    break
-                objects.add((found.st_dev, found.st_ino))
-                if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
-                    linked.add(top)
-        return frozenset(objects), frozenset(linked)
+
+def _by(rules: Sequence[PathRule], *, deny: bool) -> Iterator[PathRule]:
+    return (rule for rule in rules if (rule.action is Effect.DENY) is deny)
 
 
 def _kind(path: str) -> int:
@@ -233,15 +239,6 @@ def _kind(path: str) -> int:
         return stat.S_IFMT(os.stat(path).st_mode)
     except OSError:
         return 0
-
-
-def _below(top: str, *, tree: bool) -> Iterator[str]:
-    yield top
-    if tree:
-        for directory, _, files in os.walk(top):
-            yield directory
-            for name in files:
-                yield str(Path(directory, name))
 
 
 def _network_outcomes(section: NetworkSection, support: HostSupport) -> Iterator[RuleOutcome]:

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from keepwall.decide.addresses import Address, AddressSet
 from keepwall.decide.paths import PathSet
+from keepwall.enforce.runtime.names import settled
 from keepwall.vocabulary.decision import Effect
 from keepwall.vocabulary.envelope import (
     AddressRule,
@@ -58,19 +59,24 @@ class FilePolicy:
         read = (*file.read, *(rule for rule in process.allow if rule.action is not Effect.DENY))
         lists = {Use.READ: read, Use.WRITE: file.write, Use.EXECUTE: process.allow}
         needed = {use: [PathRule(path) for each, path in baseline if each is use] for use in Use}
+        writable = writable_places(file)
         allowed = {
             use: PathSet.of(
-                [*(rule for rule in rules if rule.action is not Effect.DENY), *needed[use]],
-                os.path.realpath,
+                [*(rule for rule in rules if _allows_everyone(rule)), *needed[use]],
+                lambda path: settled(path, writable) or path,
             )
             for use, rules in lists.items()
         }
+        unreadable = [rule for rule in file.read if rule.action is Effect.DENY]
+        refused = {
+            Use.READ: unreadable,
+            Use.WRITE: [rule for rule in file.write if rule.action is Effect.DENY],
+            # What may not be read may not be started: starting reads.
+            Use.EXECUTE: [*unreadable, *(r for r in process.allow if r.action is Effect.DENY)],
+        }
         denied = {
-            use: PathSet.of(
-                [*file.deny, *(rule for rule in rules if rule.action is Effect.DENY)],
-                os.path.realpath,
-            )
-            for use, rules in lists.items()
+            use: PathSet.of([*file.deny, *rules], os.path.realpath)
+            for use, rules in refused.items()
         }
         defaults = {
             Use.READ: file.default,
@@ -87,6 +93,18 @@ class FilePolicy:
         if rule := self.allowed[use].match(path):
             return Verdict(rule.action, f"{use}:{rule.path}")
         return Verdict(self.defaults[use], f"{use}:default")
+
+
+def writable_places(file: FileSection) -> PathSet:
+    """Return where the subject may write, and so may make links."""
+    return PathSet.of(
+        [rule for rule in file.write if rule.action is not Effect.DENY], os.path.realpath
+    )
+
+
+def _allows_everyone(rule: PathRule) -> bool:
+    """Return whether a rule allows without a condition, for conditions are beyond this tier."""
+    return rule.action is not Effect.DENY and not rule.source and not rule.owner
 
 
 @dataclass(frozen=True, slots=True)
