@@ -11,7 +11,7 @@ lock() { # lock OUTPUT ARGUMENT...
   local output=requirements/$1.txt
   shift
   "$uv" pip compile --quiet --python-version 3.11 --python-platform linux --generate-hashes \
-    --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+    --no-header --no-annotate --no-emit-index-url --no-emit-find-links --system-certs \
     --output-file "$output" "$@"
   echo "$output: $(grep -c '==' "$output") packages" >&2
 }

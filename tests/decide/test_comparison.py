@@ -144,9 +144,7 @@ def changes(old: str, new: str, head: str = HEAD) -> tuple[list[str], Direction]
         ("  minimumStrength: prevented", "  minimumStrength: blind", None, Direction.REWORDED),
     ],
 )
-def test_changes_are_said(
-    old: str, new: str, said: list[str] | None, direction: Direction
-) -> None:
+def test_changes_are_said(old: str, new: str, said: list[str] | None, direction: Direction) -> None:
     found, way = changes(old, new)
     assert way is direction, found
     if said is not None:

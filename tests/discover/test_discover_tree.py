@@ -1,4 +1,5 @@
 import json
+import os
 import pickle
 
 import pytest
@@ -301,3 +302,116 @@ def test_a_file_of_endless_facts_is_bounded_and_named(tmp_path):
     found = discover_tree(tmp_path)
     assert len(facts(found, "dependency.declared")) == 5_000
     assert [each.path for each in found.unread] == ["requirements.txt"]
+
+
+def test_one_file_is_a_target(tmp_path):
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "claims"\n')
+    (tmp_path / "app.py").write_text("import pickle\npickle.loads(data)\n")
+    found = discover_tree(tmp_path / "app.py")
+    assert found.files == 1
+    assert {each.path for each in found.facts if each.kind == "code.call"} == {"app.py"}
+    assert not [each for each in found.facts if each.path == "pyproject.toml"]
+
+
+def test_a_fifo_is_no_target(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match="not a directory or file"):
+        discover_tree(tmp_path / "pipe")
+
+
+def models(tmp_path, source):
+    (tmp_path / "app.py").write_text(source)
+    return [
+        (each.value["provider"], each.value["name"])
+        for each in discover_tree(tmp_path).facts
+        if each.kind == "model.reference"
+    ]
+
+
+def test_names_that_stand_for_no_model_are_left_out(tmp_path):
+    source = (
+        "import litellm\nfrom litellm.exceptions import BadRequestError\n"
+        "from transformers import AutoModel\nfrom smolagents import WebSearchTool\n"
+        "raise_it = BadRequestError(message='', model='gpt-4o')\n"
+        "litellm.completion(model='n/a')\nlitellm.completion(model='anthropic/unknown')\n"
+        "AutoModel.from_pretrained('your-org/your-model')\nWebSearchTool(engine='exa')\n"
+        "AutoModel.from_pretrained('my-org/mythomax')\n"
+    )
+    assert models(tmp_path, source) == [("huggingface", "my-org/mythomax")]
+
+
+def test_a_route_of_an_api_client_is_not_a_repository_of_the_hub(tmp_path):
+    source = (
+        "import litellm\nfrom langchain_community.embeddings import HuggingFaceEmbeddings\n"
+        "from litellm import tokenizers\n"
+        "litellm.completion(model='acme/claims')\nlitellm.completion(model='dashscope/qwen')\n"
+        "HuggingFaceEmbeddings(model_name='acme/embed')\n"
+    )
+    assert models(tmp_path, source) == [
+        ("", "acme/claims"),
+        ("dashscope", "qwen"),
+        ("huggingface", "acme/embed"),
+    ]
+
+
+def test_defaults_of_compose_variables_count(tmp_path):
+    (tmp_path / "compose.yaml").write_text(
+        "services:\n  a:\n    image: ollama/ollama:${TAG:-0.4.2}\n    ports: ['${PORT-1}:11434']\n"
+        "  b:\n    image: acme/b:${UNSET}\n    command: echo $${HOME:-x}\n"
+    )
+    found = discover_tree(tmp_path)
+    specs = [each.value for each in found.facts if each.kind == "container.spec"]
+    assert [each["image"] for each in specs] == ["ollama/ollama:0.4.2", "acme/b:${UNSET}"]
+    assert specs[0]["ports"] == ["1:11434"]
+    commands = [each.value["argv"] for each in found.facts if each.kind == "command.line"]
+    assert commands == [["echo", "$${HOME:-x}"]]
+    images = [each.name for each in found.assets if each.kind is AssetKind.IMAGE]
+    assert images == ["ollama/ollama:0.4.2"]
+
+
+def test_settings_of_authentication_are_shown_and_passwords_are_not(tmp_path):
+    (tmp_path / "compose.yaml").write_text(
+        "services:\n  db:\n    image: pgvector/pgvector:pg16\n    environment:\n"
+        "      POSTGRES_HOST_AUTH_METHOD: trust\n      NEO4J_AUTH: none\n"
+        "      POSTGRES_PASSWORD: claims\n"
+    )
+    (spec,) = [e.value for e in discover_tree(tmp_path).facts if e.kind == "container.spec"]
+    assert spec["environment"] == {
+        "POSTGRES_HOST_AUTH_METHOD": "trust",
+        "NEO4J_AUTH": "none",
+        "POSTGRES_PASSWORD": None,
+    }
+
+
+def test_arguments_alone_are_those_of_what_a_known_image_starts(tmp_path):
+    (tmp_path / "pod.yaml").write_text(
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: llm}\nspec:\n  containers:\n"
+        "  - {name: a, image: 'reg.acme:5000/vllm/vllm-openai:v1', args: [--model, x]}\n"
+        "  - {name: b, image: 'acme/other:v1', args: [--model, x]}\n"
+    )
+    lines = [each.value for each in discover_tree(tmp_path).facts if each.kind == "command.line"]
+    assert lines[0]["argv"] == ["vllm", "serve", "--model", "x"]
+    assert lines[0]["program"] == "vllm"
+    assert lines[1]["argv"] == ["--model", "x"]
+
+
+def test_a_tool_that_never_ends_says_so(tmp_path):
+    (tmp_path / "tools.py").write_text(
+        "from langchain_core.tools import tool\n"
+        "@tool\ndef forever(x):\n    while True:\n        print(x)\n"
+        "@tool\ndef bounded(x):\n    while True:\n        if x:\n            break\n"
+    )
+    tools = {
+        e.value["name"]: e.value for e in discover_tree(tmp_path).facts if e.kind == "code.tool"
+    }
+    assert tools["forever"]["loop"] is True
+    assert tools["bounded"]["loop"] is False
+
+
+def test_an_agent_is_not_called_after_a_variable_that_says_nothing(tmp_path):
+    (tmp_path / "claims.py").write_text(
+        "from smolagents import CodeAgent\nagent = CodeAgent(tools=[])\n"
+        "def build():\n    model = CodeAgent(tools=[])\n    triage = CodeAgent(tools=[])\n"
+    )
+    names = [e.name for e in discover_tree(tmp_path).assets if e.kind is AssetKind.AGENT]
+    assert sorted(names) == ["agent", "build", "triage"]

@@ -12,13 +12,22 @@ from keepwall.vocabulary.envelope import AddressRule
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+_MAPPED_PREFIX = 96
+
 
 def network(peer: str) -> Network | None:
-    """Return the network that a peer names, or None for a host name or ``*``."""
+    """Return the network that a peer names, or None for a host name or ``*``.
+
+    A network of IPv4-mapped addresses is the IPv4 network inside, as for addresses (`normal`).
+    """
     try:
-        return ipaddress.ip_network(peer, strict=False)
+        found = ipaddress.ip_network(peer, strict=False)
     except ValueError:
         return None
+    mapped = getattr(found.network_address, "ipv4_mapped", None)
+    if mapped is None or found.prefixlen < _MAPPED_PREFIX:
+        return found
+    return ipaddress.IPv4Network((mapped, found.prefixlen - _MAPPED_PREFIX))
 
 
 def is_name(peer: str) -> bool:

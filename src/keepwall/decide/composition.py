@@ -37,6 +37,7 @@ def _pair(one: Envelope, two: Envelope) -> Envelope:
     network = _both(one, two, Plane.NETWORK)
     gateway = _both(one, two, Plane.GATEWAY)
     tools = _both(one, two, Plane.TOOLS)
+    binds = {plane: two if plane in two.planes else one for plane in Plane}
     return replace(
         one,
         planes=planes,
@@ -44,12 +45,12 @@ def _pair(one: Envelope, two: Envelope) -> Envelope:
         minimum_strength=max(
             one.minimum_strength, two.minimum_strength, key=lambda strength: strength.rank
         ),
-        process=_process(one, two) if runtime else one.process or two.process,
-        file=_file(one, two) if runtime else one.file or two.file,
-        network=_network(one, two) if network else one.network or two.network,
-        models=_models(one, two) if gateway else one.models or two.models,
-        data=_data(one.data, two.data) if gateway else one.data or two.data,
-        tools=_tools(one, two) if tools else one.tools or two.tools,
+        process=_process(one, two) if runtime else binds[Plane.RUNTIME].process,
+        file=_file(one, two) if runtime else binds[Plane.RUNTIME].file,
+        network=_network(one, two) if network else binds[Plane.NETWORK].network,
+        models=_models(one, two) if gateway else binds[Plane.GATEWAY].models,
+        data=_data(one.data, two.data) if gateway else binds[Plane.GATEWAY].data,
+        tools=_tools(one, two) if tools else binds[Plane.TOOLS].tools,
     )
 
 
@@ -72,22 +73,25 @@ def _allowed(
         one = [*one, PathRule("/**", left_default)]
     if right_default is not Effect.DENY:
         two = [*two, PathRule("/**", right_default)]
-    found: dict[tuple[str, str], PathRule] = {}
+    found: dict[tuple[str, str, bool], PathRule] = {}
     for a in one:
         for b in two:
             path = paths.overlap(a.path, b.path)
             if not path or (a.source and b.source and a.source != b.source):
                 continue
             action = Effect.AUDIT if Effect.AUDIT in (a.action, b.action) else Effect.ALLOW
-            source = a.source or b.source
-            found.setdefault((path, source), PathRule(path, action, source, a.owner or b.owner))
+            source, owner = a.source or b.source, a.owner or b.owner
+            known = found.get((path, source, owner))
+            if known is None or action is Effect.AUDIT:
+                found[path, source, owner] = PathRule(path, action, source, owner)
     if left_default is not Effect.DENY and right_default is not Effect.DENY:
-        found.pop(("/**", ""), None)  # said by the default of the composed section
+        found.pop(("/**", "", False), None)  # said by the default of the composed section
     return tuple(found.values())
 
 
 def _denied(*sides: Sequence[PathRule]) -> tuple[PathRule, ...]:
-    return tuple({rule.path: rule for side in sides for rule in side}.values())
+    every = (rule for side in sides for rule in side)
+    return tuple({(rule.path, rule.source, rule.owner): rule for rule in every}.values())
 
 
 def _denials(rules: Sequence[PathRule]) -> list[PathRule]:
@@ -133,7 +137,10 @@ def _addresses(
     if right_default is not Effect.DENY:
         two = [*two, AddressRule("*", (), right_default)]
     both = (addresses.overlap(a, b) for a in one for b in two)
-    kept = {(rule.peer, rule.ports): rule for rule in both if rule is not None}
+    kept: dict[tuple[str, tuple[int, ...]], AddressRule] = {}
+    for rule in both:
+        if rule and (rule.action is Effect.AUDIT or (rule.peer, rule.ports) not in kept):
+            kept[rule.peer, rule.ports] = rule
     if left_default is not Effect.DENY and right_default is not Effect.DENY:
         kept.pop(("*", ()), None)
     denials = [rule for rule in (*left, *right) if rule.action is Effect.DENY]

@@ -11,12 +11,15 @@ from keepwall.discover.code_tools import (
     find_tools,
 )
 from keepwall.discover.source import FileView, TreeContext, asset
-from keepwall.formats.source.model import Module
+from keepwall.formats.source.model import Call, Module
 from keepwall.vocabulary.asset import Asset, AssetKind, Relation, RelationKind
 from keepwall.vocabulary.fact import Fact
 from keepwall.vocabulary.json_value import JsonValue
 from keepwall.vocabulary.scan import Observation
 from keepwall.vocabulary.surface import Surface
+
+_SAY_NOTHING = frozenset({"agent", "model", "executor", "agent_executor", "app", "graph", "result"})
+"""Variables that hold an agent and do not tell one from another."""
 
 
 def observe_agents(
@@ -25,6 +28,7 @@ def observe_agents(
     """Yield tools with their capabilities, agents with their tools, and MCP servers."""
     tools = {tool.functions[0]: tool for tool in find_tools(module, context.catalogue)}
     bodies = calls_by_scope(module)
+    endless = {function.name for function in module.functions if function.endless}
     assets: dict[str, Asset] = {}
     for function, tool in tools.items():
         found = asset(
@@ -44,7 +48,7 @@ def observe_agents(
             "framework": tool.framework,
             "description": tool.description[:1_000],
             "capabilities": capabilities(tool, bodies, context.catalogue),
-            "loop": False,
+            "loop": not endless.isdisjoint(tool.functions),
         }
         yield Fact("code.tool", found.id, value, view.path, tool.line)
     yield from _servers(module, view, context, holder, tools, assets)
@@ -86,10 +90,8 @@ def _agents(
         framework = context.catalogue.calls["agents"].get(call.function)
         if framework is None:
             continue
-        given = call.arguments.get("name") or call.arguments.get("role") or call.target
-        if not (isinstance(given, str) and given):
-            given = call.scope or call.function.rpartition(".")[2]
-        name = given[:100]
+        given = call.arguments.get("name") or call.arguments.get("role")
+        name = (given if isinstance(given, str) and given else _place_name(call, view))[:100]
         found = asset(
             context,
             AssetKind.AGENT,
@@ -105,3 +107,11 @@ def _agents(
             for each in names:
                 if (tool := assets.get(each.lstrip(":"))) is not None:
                     yield Relation(found.id, RelationKind.CALLS, tool.id)
+
+
+def _place_name(call: Call, view: FileView) -> str:
+    """Return what an agent without a name is called: its variable, its function, or its file."""
+    stem = view.path.rpartition("/")[2].partition(".")[0]
+    variable = call.target.removeprefix("self.").strip("_")
+    names = (variable if variable not in _SAY_NOTHING else "", call.scope, variable, stem)
+    return next(filter(None, names))

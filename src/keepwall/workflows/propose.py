@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from keepwall.content.sensitive_paths import is_sensitive, place_of
+from keepwall.decide.paths import is_tree
 from keepwall.enforce.runtime.policy import Use
 from keepwall.formats.envelope.edit import candidates, listen_item, path_item, peer_item
 from keepwall.formats.envelope.parse import parse
@@ -170,7 +171,8 @@ def _added(envelope: Envelope, event: Event) -> _Addition | None:
     if peer is not None:
         rule = AddressRule(str(peer[0]), (peer[1],))
         return _with_address(envelope, rule, listens=event.activity is Activity.LISTEN)
-    if not event.target.startswith("/"):
+    # A file may be named "**", and its literal path would say the whole directory.
+    if not event.target.startswith("/") or is_tree(event.target):
         return None
     return _with_path(envelope, use or Use.WRITE, PathRule(event.target))
 

@@ -16,27 +16,37 @@ from keepwall.vocabulary.envelope import AddressRule, PathRule
 _PLAIN = re.compile(r"/[A-Za-z0-9_./+@-]*(/\*\*)?\Z")
 _ITEM = re.compile(r"( *)- ")
 _MOST_BRACKETS = 20
+_LONGEST_ITEM = 10
 
 
 def candidates(text: str, line: int, item: str) -> Iterator[str]:
-    """Yield texts with `item` added to the list whose last item starts on `line` (from 1)."""
+    """Yield texts with `item` added to the list whose last item stands on `line` (from 1).
+
+    An item of several lines may be named by its first line or by the one behind it.
+    """
     lines = text.splitlines(keepends=True)
     if not 0 < line <= len(lines):
         return
+    for at in range(line - 1, max(line - 1 - _LONGEST_ITEM, -1), -1):
+        if found := _ITEM.match(lines[at]):
+            yield _below(lines, at, found[1], item)
+            break
     here = lines[line - 1]
-    if found := _ITEM.match(here):
-        indent = found[1]
-        after = line
-        while after < len(lines) and _deeper(lines[after], len(indent)):
-            after += 1
-        end = "\r\n" if here.endswith("\r\n") else "\n"
-        before = lines[:after]
-        before[-1] = before[-1].rstrip("\r\n") + end
-        yield "".join([*before, f"{indent}- {item}{end}", *lines[after:]])
     brackets = (at for at in range(len(here) - 1, -1, -1) if here[at] == "]")
     for at in itertools.islice(brackets, _MOST_BRACKETS):
         changed = f"{here[:at].rstrip()}, {item}{here[at:]}"
         yield "".join([*lines[: line - 1], changed, *lines[line:]])
+
+
+def _below(lines: list[str], at: int, indent: str, item: str) -> str:
+    """Return the text with `item` behind the item that starts at the index `at`."""
+    end = "\r\n" if lines[at].endswith("\r\n") else "\n"
+    after = at + 1
+    while after < len(lines) and _deeper(lines[after], len(indent)):
+        after += 1
+    before = lines[:after]
+    before[-1] = before[-1].rstrip("\r\n") + end
+    return "".join([*before, f"{indent}- {item}{end}", *lines[after:]])
 
 
 def path_item(rule: PathRule) -> str:

@@ -35,13 +35,17 @@ class Decorator:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function or method; `name` is qualified (``Class.method``)."""
+    """A function or method; `name` is qualified (``Class.method``).
+
+    `endless` means that it holds a ``while True`` that nothing in it leaves.
+    """
 
     name: str
     line: int
     end_line: int
     documentation: str = ""
     decorators: tuple[Decorator, ...] = ()
+    endless: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import ast
 import builtins
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 
 from keepwall.formats.source.literals import NOT_LITERAL, literal, literal_or_null
 from keepwall.formats.source.model import (
@@ -40,6 +41,7 @@ class ModuleReader:
         self._classes: list[ClassDefinition] = []
         self._assignments: list[Assignment] = []
         self._messages: list[Assignment] = []
+        self._endless: set[str] = set()
 
     def read(self, tree: ast.Module, offset: int = 0) -> None:
         """Read the module level of `tree` now; the bodies of functions wait for `finish`."""
@@ -52,7 +54,10 @@ class ModuleReader:
         return Module(
             tuple(self._imports),
             tuple(sorted(self._calls, key=lambda call: call.line)),
-            tuple(self._functions),
+            tuple(
+                replace(each, endless=True) if each.name in self._endless else each
+                for each in self._functions
+            ),
             tuple(self._classes),
             tuple(self._assignments),
             tuple(self._messages),
@@ -75,6 +80,8 @@ class ModuleReader:
                 self._call(node, scope, offset, target)
             elif isinstance(node, ast.Dict):
                 self._message(node, scope, offset)
+            elif isinstance(node, ast.While) and _endless(node):
+                self._endless.add(scope.name)
             keeps = target if isinstance(node, ast.Assign | ast.AnnAssign | ast.Await) else ""
             children = [(child, keeps) for child in ast.iter_child_nodes(node)]
             stack += reversed(children)
@@ -274,6 +281,20 @@ class ModuleReader:
         )
         scope.names.setdefault(node.name, LOCAL)
         self._waiting.append((node.body, inner, offset))
+
+
+def _endless(loop: ast.While) -> bool:
+    """Return whether `loop` asks no question and holds nothing that leaves it."""
+    if not (isinstance(loop.test, ast.Constant) and loop.test.value):
+        return False
+    waiting: list[ast.AST] = list(loop.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Break | ast.Return | ast.Raise | ast.Yield | ast.YieldFrom):
+            return False
+        if not isinstance(node, _ScopeNode):
+            waiting += ast.iter_child_nodes(node)
+    return True
 
 
 def _arguments(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
