@@ -165,3 +165,23 @@ def test_declared_encodings_are_honoured():
     assert read_python(source).calls[0].arguments == {"0": "é"}
     with pytest.raises(FormatError, match="not utf-8"):
         read_python(b"x = '\xff'")
+
+
+def test_a_text_that_is_added_to_is_no_literal_any_more():
+    assert calls("def f(x):\n    t = 'pass'\n    t += x\n    exec(t)\n")["exec"] == {"0": None}
+    assert calls("t = 'pass'\nexec(t)\n")["exec"] == {"0": "pass"}
+
+
+@pytest.mark.parametrize(
+    ("body", "endless"),
+    [
+        ("while True:\n        work()", True),
+        ("while 1:\n        def g():\n            return 1", True),
+        ("while True:\n        if work():\n            break", False),
+        ("while True:\n        return work()", False),
+        ("while work():\n        pass", False),
+    ],
+)
+def test_a_function_says_whether_it_never_ends(body, endless):
+    (function, *_) = read_python(f"def f():\n    {body}\n".encode()).functions
+    assert function.endless is endless

@@ -19,7 +19,7 @@ from keepwall.formats.plain_text import visible
 from keepwall.vocabulary.errors import ConfigError, ExitCode
 
 if TYPE_CHECKING:
-    from keepwall.decide.enforcement import Compilation
+    from keepwall.decide.compilation import Compilation
     from keepwall.vocabulary.envelope import Envelope
 
 FORMATS = click.Choice(["table", "json"])
@@ -95,7 +95,7 @@ command = envelope
 
 def compiled(envelope: Envelope) -> Compilation:
     """Return what the planes of this machine would make of an envelope."""
-    from keepwall.decide.enforcement import Compilation
+    from keepwall.decide.compilation import Compilation
     from keepwall.enforce.runtime import probe
     from keepwall.enforce.runtime.compile import plan
 

@@ -171,7 +171,8 @@ class _Builder:
         parent.size += size
         if isinstance(parent.value, YamlList):
             parent.value.append(value)
-            parent.value.lines.append(line)
+            # An item that is a mapping ends later than where a person looks for it.
+            parent.value.lines.append(value.line if isinstance(value, YamlMap) else line)
         elif parent.key is None:
             parent.key, parent.key_line = _key(value), line
         else:

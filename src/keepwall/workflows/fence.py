@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from keepwall.decide.enforcement import Compilation
+from keepwall.decide.compilation import Compilation
 from keepwall.enforce.runtime import launch, probe
 from keepwall.enforce.runtime.compile import plan
 from keepwall.enforce.runtime.plan import RunPlan
@@ -22,6 +22,7 @@ from keepwall.vocabulary.envelope import Envelope
 from keepwall.vocabulary.errors import ConfigError, ConnectError
 from keepwall.vocabulary.event import Event
 from keepwall.workflows import connection
+from keepwall.workflows.containment_watch import ContainmentWatch
 from keepwall.workflows.standing_orders import standing_orders
 
 if TYPE_CHECKING:
@@ -114,6 +115,8 @@ def run(
         contained.append(incident)
         supervisor.contain()
 
+    state, clock, say = surroundings.state, surroundings.clock, surroundings.say
+    watch = ContainmentWatch(envelope, state, clock, contain, say)
     forwarder = None
     if link := connection.read(surroundings.state):
         # Late on purpose: without a control plane no start pays for an event loop.
@@ -123,7 +126,7 @@ def run(
         sinks.onwards = forwarder
         forwarder.start()
     try:
-        status = _serve(supervisor, started.process)
+        status = _serve(supervisor, started.process, watch)
     finally:
         reporter.close()
         if forwarder:
@@ -148,7 +151,7 @@ def _start(command: Sequence[str], compiled: RunPlan) -> launch.Started:
         ) from error
 
 
-def _serve(supervisor: Supervisor, child: int) -> int:
+def _serve(supervisor: Supervisor, child: int, pulse: Callable[[], None] | None = None) -> int:
     """Serve until the command ends; the terminal's interrupts are the command's to handle."""
 
     def forward(number: int, _frame: object) -> None:
@@ -161,7 +164,7 @@ def _serve(supervisor: Supervisor, child: int) -> int:
         signal.SIGHUP: signal.signal(signal.SIGHUP, forward),
     }
     try:
-        return supervisor.serve()
+        return supervisor.serve(pulse)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,7 +41,7 @@ def write_draft(used: Used, target: Path, name: str, say: Callable[[str], None])
     Raises:
         ConfigError: the file cannot be written.
     """
-    found = draft(used, name, os.path.expanduser("~"))
+    found = draft(used, name, str(Path.home()))
     lines = [f"# Learned from one run of {name}. Read it, narrow it, then: keepwall run --envelope"]
     lines += [
         f"# Left out: {''.join(c for c in each if c.isprintable())}" for each in found.left_out

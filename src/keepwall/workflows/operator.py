@@ -26,10 +26,8 @@ from keepwall.foundation.store.store import Store
 from keepwall.foundation.trust.trust import Trust, installed_root
 from keepwall.prove.record import EvidenceRecorder
 from keepwall.respond.narrow import narrowed
-from keepwall.vocabulary.decision import Strength
 from keepwall.vocabulary.envelope import EnvelopeGeneration
 from keepwall.vocabulary.errors import ConfigError, ConnectError, KeepwallError
-from keepwall.vocabulary.evidence import Evidence
 from keepwall.vocabulary.incident import Incident, IncidentState, TimelineEntry
 from keepwall.vocabulary.surface import Severity, Surface
 from keepwall.workflows import connection, control_api
@@ -135,27 +133,9 @@ class Operator:
         with self._burn() as burn:
             if verb == "contain":
                 await burn.contain(incident.subject, incident.id)
-                self._unreached(burn, incident)
             else:
                 await burn.release(incident.id)
         return Order(self.store.incidents.get(incident.id) or incident, direct=True)
-
-    def _unreached(self, burn: BurnThePath, incident: Incident) -> None:
-        """Say in story and evidence that nobody was there to stop what runs."""
-        text = "no control plane ran: instances that run now go on, new ones do not start"
-        entry = TimelineEntry(self.clock.now(), "containment", text)
-        self.store.incidents.add(incident.id, entry)
-        burn.evidence.record(
-            Evidence(
-                id=f"ev-{uuid4()}",
-                control="containment.running",
-                about=incident.id,
-                at=entry.at,
-                outcome="not reached: no control plane ran",
-                strength=Strength.BLIND,
-                detail={"subject": incident.subject},
-            )
-        )
 
     def _of_subject(self, subject: str) -> Incident:
         """Return the newest incident of a subject that is not closed, or open one."""

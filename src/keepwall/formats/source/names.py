@@ -109,10 +109,13 @@ class ModuleReader:
         return ""
 
     def _shadow(self, node: ast.AST, scope: Scope) -> None:
-        """Record the names that ``with`` and ``for`` give a meaning."""
+        """Record what ``with``, ``for`` and ``+=`` do to names."""
         if isinstance(node, ast.withitem) and isinstance(node.optional_vars, ast.Name):
             held = self._resolve(node.context_expr, scope)
             scope.names[node.optional_vars.id] = held or LOCAL
+        elif isinstance(node, ast.AugAssign) and (name := _plain(node.target)):
+            home = (scope.owner() or scope) if name.startswith("self.") else scope
+            home.literals[name] = NOT_LITERAL  # what it names stays, what it holds is not known
         elif isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
             for name in ast.walk(node.target):
                 if isinstance(name, ast.Name):

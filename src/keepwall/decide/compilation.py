@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
 
 from keepwall.vocabulary.decision import RuleOutcome, Strength
 from keepwall.vocabulary.envelope import Envelope
 from keepwall.vocabulary.errors import ConfigError
-
-if TYPE_CHECKING:  # words of the seam alone: no start of a command imports them
-    from keepwall.vocabulary.identity import PlaneStatus
-    from keepwall.vocabulary.incident import Containment
 
 
 @dataclass(frozen=True, slots=True)
