@@ -129,6 +129,35 @@ def test_the_console_password_is_printed_once_and_works_without_a_terminal(
     del tmp_path
 
 
+def test_containing_stops_what_runs_with_the_control_plane_dead(world: World) -> None:
+    world.start_control_plane()
+    world.kill_control_plane(signal.SIGKILL)
+    program = str(Path(sys.executable).resolve())
+    envelope = world.root / "sleeper.yaml"
+    envelope.write_text(
+        "apiVersion: keepwall.dev/v1\nkind: Envelope\nmetadata: {name: sleeper}\n"
+        "spec:\n  planes: [runtime]\n  minimumStrength: killed-late\n"
+        f'  process: {{allow: ["{program}"]}}\n'
+        f'  file: {{read: [/usr/**, /etc/**, "{sys.base_prefix}/**"]}}\n'
+    )
+    command = ["run", "-e", str(envelope), "--", program, "-c", "import time; time.sleep(60)"]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "keepwall", *command],
+        cwd=world.project,
+        env=world.environment,
+        stderr=subprocess.PIPE,
+    )
+    time.sleep(1.0)
+    assert run.poll() is None
+    ordered = world.keepwall("incident", "contain", "run:sleeper")
+    assert ordered.code == 0, ordered.output
+    _, said = run.communicate(timeout=5)
+    assert run.returncode == 137
+    assert b"contains run:sleeper" in said
+    again = world.keepwall(*command)
+    assert again.code == 125
+
+
 def test_up_answers_help_without_starting_anything(world: World) -> None:
     finished = subprocess.run(
         [sys.executable, "-m", "keepwall", "up", "--help"],

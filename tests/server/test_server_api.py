@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import World
 from jsonschema import Draft202012Validator
 from server_samples import HOSTILE, SUBJECT, assets, event, findings
+from server_world import World
 from starlette.routing import Route
 
 from keepwall.server.api.routes import OPERATIONS

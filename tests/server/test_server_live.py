@@ -6,8 +6,8 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from conftest import World
 from server_samples import HOSTILE, event
+from server_world import World
 
 from keepwall.server.live import LiveFeed, Notice
 from keepwall.server.session import IDLE

@@ -6,8 +6,8 @@ import logging
 
 import pytest
 from asgi_client import Client
-from conftest import World
 from server_samples import HOSTILE, SUBJECT
+from server_world import World
 
 from keepwall.server.app import BODY_LIMIT
 from keepwall.server.credentials import PASSWORD_SETTING

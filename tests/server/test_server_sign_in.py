@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from conftest import World, make_world
+from server_world import World, make_world
 
 from keepwall.server.console.views.sign_in import local_path
 from keepwall.server.credentials import (
