@@ -39,6 +39,21 @@ def call(name, *arguments):
         plain.append(each)
     return kernel.call(name, *plain)
 
+kept = []
+def flipping(*values):
+    # Returns the address of memory that another process fills with each of the values in turn.
+    size = max(map(len, values)) + 1
+    page = mmap.mmap(-1, 4096)
+    values = [each.ljust(size, bytes(1)) for each in values]
+    ours = os.getpid()
+    if not os.fork():
+        while os.getppid() == ours:
+            for _ in range(1000):
+                for each in values: page[:size] = each
+        os._exit(0)
+    kept.append(ctypes.c_char.from_buffer(page))
+    return ctypes.addressof(kept[-1])
+
 def refused(attempt, *arguments):
     try:
         return "done: %r" % (attempt(*arguments),)

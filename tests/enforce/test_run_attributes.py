@@ -97,16 +97,9 @@ def test_a_mode_flipped_by_another_thread_is_the_file_that_was_looked_at(world: 
     world.python("""
 open(WORK + '/mine', 'w').close()
 good, bad = (WORK + '/mine').encode(), SECRET.encode()
-size = max(len(good), len(bad)) + 1
-page = ctypes.create_string_buffer(size)
-stop = False
-def flip():
-    while not stop:
-        page.raw = good.ljust(size, b'\\0'); page.raw = bad.ljust(size, b'\\0')
-thread = threading.Thread(target=flip); thread.start()
+page = flipping(good, bad)
 for _ in range(3000):
-    try: kernel.call('fchmodat', -100, ctypes.addressof(page), 0o777, 0)
+    try: kernel.call('fchmodat', -100, page, 0o777, 0)
     except OSError: pass
-stop = True; thread.join()
 """)
     assert stat.S_IMODE((world.root / "secret/canary").stat().st_mode) & 0o111 == 0

@@ -82,8 +82,8 @@ REACH = {
         s = socket.socket(socket.AF_INET6); s.connect(('::ffff:0.0.0.0', port)); return s.recv(9)""",
     "another loopback name of it": "s = socket.create_connection(('127.0.0.1', port)); return s.recv(9)",
     "after another connect was undone": """
-        s = socket.create_connection(('127.0.0.1', GOOD))
-        call('connect', s.fileno(), bytes(16), 16)
+        s = socket.create_connection(('127.0.0.1', GOOD)); s.recv(9)
+        call('connect', s.fileno(), bytes(16), 16); time.sleep(0.1)
         s.connect(('127.0.0.1', port)); return s.recv(9)""",
     "by a duplicate": """
         s = socket.socket(); t = socket.socket(fileno=os.dup(s.fileno()))
@@ -104,7 +104,9 @@ REACH = {
         return out[0]""",
     "asyncio": """
         import asyncio
-        async def go(): return await (await asyncio.open_connection('127.0.0.1', port))[0].read(9)
+        async def go():
+            reader, writer = await asyncio.open_connection('127.0.0.1', port)
+            return await reader.read(9)
         return asyncio.run(go())""",
 }
 NEVER = {
@@ -168,14 +170,8 @@ def test_an_address_flipped_by_another_thread_never_arrives(
         + """
 def name(port): return struct.pack('=H', 2) + struct.pack('!H4s', port, bytes([127, 0, 0, 1])) + bytes(8)
 good, bad = name(GOOD), name(BAD)
-page = ctypes.create_string_buffer(16)
-stop = False
-def flip():
-    while not stop:
-        page.raw = good; page.raw = bad
-for _ in range(2): threading.Thread(target=flip, daemon=True).start()
+page = flipping(good, bad)
 done = wrong = 0
-sys.setswitchinterval(1e-5)
 for _ in range(20000):
     s = socket.socket()
     try:
@@ -185,7 +181,6 @@ for _ in range(20000):
     except OSError: pass
     s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
     s.close()
-stop = True
 print('connected', done, 'wrong', wrong)
 """
     )
@@ -362,13 +357,8 @@ def test_a_path_of_a_unix_socket_flipped_by_another_thread(world: World):
             f"""
 mine = socket.socket(socket.AF_UNIX); mine.bind(WORK + '/door'); mine.listen(4096)
 good, bad = ((WORK + '/door').encode(), {str(world.root / "secret/door")!r}.encode())
+page = flipping(*((struct.pack('=H', 1) + each).ljust(109, b'\\0') for each in (good, bad)))
 size = 110
-page = ctypes.create_string_buffer(size)
-stop = False
-def flip():
-    while not stop:
-        for each in (good, bad): page.raw = (struct.pack('=H', 1) + each).ljust(size, b'\\0')
-threading.Thread(target=flip, daemon=True).start()
 for _ in range(3000):
     s = socket.socket(socket.AF_UNIX)
     try: call('connect', s.fileno(), page, size)
@@ -376,7 +366,6 @@ for _ in range(3000):
     t = socket.socket(socket.AF_UNIX)
     try: call('bind', t.fileno(), page, size)
     except OSError: pass
-stop = True
 """
         )
         assert door.came == 0

@@ -17,6 +17,7 @@ from keepwall.vocabulary.errors import ConfigError
 if TYPE_CHECKING:
     from keepwall.foundation.store.store import Store
     from keepwall.rulebook.rule import Example, Rule
+    from keepwall.vocabulary.asset import Asset
     from keepwall.vocabulary.event import Event
     from keepwall.vocabulary.finding import Finding
     from keepwall.vocabulary.incident import Incident
@@ -30,7 +31,7 @@ _PROPOSE = "keepwall envelope propose"
 @click.argument("id_", metavar="ID")
 @click.option("--store", metavar="URL", help="Look in this database.")
 def command(id_: str, *, store: str | None) -> None:
-    """Say what ID means: a rule, the fingerprint of a finding, an event or an incident."""
+    """Say what ID means: a rule, a finding's fingerprint, an asset, event or incident."""
     from keepwall.rulebook.book import Rulebook
 
     if rule := Rulebook.load().find(id_.upper()):
@@ -69,8 +70,25 @@ def _stored(id_: str, store: Store) -> list[str]:
         return _finding(finding, store)
     if incident := store.incidents.get(id_):
         return _incident(incident)
+    if asset := store.inventory.asset(id_):
+        return _asset(asset, store)
     event = store.events.get(id_)
     return _event(event) if event else []
+
+
+def _asset(asset: Asset, store: Store) -> list[str]:
+    related = store.inventory.relations(asset.id)
+    findings = store.findings.list(asset=asset.id)
+    return [
+        _title(f"{asset.name}  {asset.kind}"),
+        f"{asset.surface}; owner {asset.owner or 'unknown'}; {asset.id}",
+        *_prose("Where", "\n".join(str(each) for each in asset.locations)),
+        *_prose("Known", "\n".join(f"{k}: {v}" for k, v in sorted(asset.attributes.items()))),
+        *_prose("Related", "\n".join(f"{e.source} {e.kind} {e.target}" for e in related)),
+        *_prose(
+            "Findings", "\n".join(f"{f.severity} {f.rule} {f.title}" for f in findings) or "none"
+        ),
+    ]
 
 
 def _title(text: str) -> str:

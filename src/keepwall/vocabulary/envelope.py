@@ -1,4 +1,4 @@
-"""The permission envelope of one workload or agent (DESIGN section 3)."""
+"""The permission envelope of one workload or agent."""
 
 from __future__ import annotations
 

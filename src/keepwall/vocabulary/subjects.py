@@ -1,4 +1,4 @@
-"""Names on the bus: event subjects and key-value documents (DESIGN section 6)."""
+"""Names on the bus: event subjects and key-value documents."""
 
 from __future__ import annotations
 

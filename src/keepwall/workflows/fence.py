@@ -48,30 +48,44 @@ def node_name() -> str:
 
 
 class _Sinks:
-    """Gives every event to the spool, which is made when the first one comes, and onwards."""
+    """Gives every event to the spool, which is made when the first one comes, and onwards.
 
-    def __init__(self, state: StateDirectory) -> None:
+    A spool that cannot be made costs events, never the run: the fence does not depend on it.
+    """
+
+    def __init__(self, state: StateDirectory, say: Callable[[str], None]) -> None:
         self._state = state
+        self._say = say
         self._spool: Spool | None = None
+        self._lost = 0
         self.onwards: EventSink | None = None
 
     def emit(self, event: Event) -> None:
-        if self._spool is None:
-            # Late on purpose: most runs refuse nothing, and none waits for the OCSF writer.
-            from keepwall.foundation.spool import Spool  # noqa: PLC0415
-
-            run = event.id.rsplit(":", 1)[0].replace(":", "-")
-            self._spool = Spool(self._state.ensure().spool, run)
-        self._spool.emit(event)
+        if self._spool is None and not self._lost:
+            self._open(event)
+        if self._spool is not None:
+            self._spool.emit(event)
+        else:
+            self._lost += 1
         if self.onwards:
             self.onwards.emit(event)
 
     def close(self) -> int:
         """Close the spool and return how many events were lost."""
         if self._spool is None:
-            return 0
+            return self._lost
         self._spool.close()
         return self._spool.lost
+
+    def _open(self, event: Event) -> None:
+        # Late on purpose: most runs refuse nothing, and none waits for the OCSF writer.
+        from keepwall.foundation.spool import Spool  # noqa: PLC0415
+
+        run = event.id.rsplit(":", 1)[0].replace(":", "-")
+        try:
+            self._spool = Spool(self._state.ensure().spool, run)
+        except ConfigError as error:
+            self._say(error.message)
 
 
 def run(
@@ -98,7 +112,7 @@ def run(
         )
     compiled = plan(orders.envelope, probe.support())
     Compilation(orders.envelope, compiled.outcomes).require(accepted)
-    sinks = _Sinks(surroundings.state)
+    sinks = _Sinks(surroundings.state, surroundings.say)
     reporter = Reporter(
         orders.envelope,
         orders.generation,
@@ -108,6 +122,7 @@ def run(
         say=surroundings.say,
     )
     started = _start(command, compiled)
+    launch.lay_down(compiled)
     supervisor = Supervisor.of(compiled, started, reporter)
     contained: list[str] = []
 

@@ -80,6 +80,18 @@ def start(
     return Started(child, listener)
 
 
+def lay_down(plan: RunPlan) -> None:
+    """Give up, in the calling thread for good, the capabilities that the subject does not have.
+
+    The supervisor acts for the subject: what the subject's own capabilities could not open, bind
+    or change, it must not get that way either. Looking into its processes stays possible.
+    """
+    if plan.files is not None:
+        process = plan.envelope.process
+        kept = capabilities.numbers(process.capabilities if process else ())
+        capabilities.keep_only(kept | capabilities.numbers(("SYS_PTRACE", "KILL")))
+
+
 def _prepare(plan: RunPlan, *, learning: bool) -> _Fence:
     free = learning or plan.envelope.mode is Mode.OBSERVE
     files, network = plan.files is not None, plan.network is not None

@@ -28,6 +28,8 @@ _RESPONSE = struct.Struct("=QqiI")
 _ZERO = bytes(_NOTIFICATION.size)
 _PAGE = 4096
 _LONGEST_PATH = 4096
+_SHORT = 256
+"""Bytes that are read of a path at first: nearly all end there, and caches are the caller's."""
 _SPAN = struct.Struct("@PN")  # struct iovec
 
 
@@ -112,7 +114,7 @@ class Listener:
         """
         taken = bytearray()
         while len(taken) < _LONGEST_PATH:
-            step = _PAGE - (address + len(taken)) % _PAGE
+            step = min(_PAGE - (address + len(taken)) % _PAGE, _PAGE if taken else _SHORT)
             piece = self.memory(call, address + len(taken), step)
             end = piece.find(0)
             if end >= 0:
@@ -141,7 +143,7 @@ class Listener:
             raise OSError(errno.ESRCH, "the caller is gone")
         if not taken:
             raise OSError(errno.EFAULT, "nothing there")
-        return self._page.raw[:taken]
+        return ctypes.string_at(self._page, taken)
 
     def close(self) -> None:
         """Close the descriptor; calls that still wait fail with ENOSYS: closed, not open."""

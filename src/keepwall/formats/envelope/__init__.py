@@ -1,1 +1,1 @@
-"""Envelopes as YAML (DESIGN section 3): `parse` and `render`."""
+"""Envelopes as YAML: `parse` and `render`."""

@@ -113,9 +113,9 @@ class ModuleReader:
         if isinstance(node, ast.withitem) and isinstance(node.optional_vars, ast.Name):
             held = self._resolve(node.context_expr, scope)
             scope.names[node.optional_vars.id] = held or LOCAL
-        elif isinstance(node, ast.AugAssign) and (name := _plain(node.target)):
-            home = (scope.owner() or scope) if name.startswith("self.") else scope
-            home.literals[name] = NOT_LITERAL  # what it names stays, what it holds is not known
+        elif isinstance(node, ast.AugAssign) and (added := _plain(node.target)):
+            home = (scope.owner() or scope) if added.startswith("self.") else scope
+            home.literals[added] = NOT_LITERAL  # what it names stays, what it holds is not known
         elif isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
             for name in ast.walk(node.target):
                 if isinstance(name, ast.Name):

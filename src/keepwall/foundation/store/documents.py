@@ -1,4 +1,4 @@
-"""Signed documents by bucket and key, whose generation only rises (DESIGN section 6)."""
+"""Signed documents by bucket and key, whose generation only rises."""
 
 from __future__ import annotations
 
