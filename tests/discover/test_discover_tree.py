@@ -346,11 +346,13 @@ def test_a_route_of_an_api_client_is_not_a_repository_of_the_hub(tmp_path):
         "from litellm import tokenizers\n"
         "litellm.completion(model='acme/claims')\nlitellm.completion(model='dashscope/qwen')\n"
         "HuggingFaceEmbeddings(model_name='acme/embed')\n"
+        "from langchain_community.llms import VLLM\nVLLM(model='acme/served')\n"
     )
     assert models(tmp_path, source) == [
         ("", "acme/claims"),
         ("dashscope", "qwen"),
         ("huggingface", "acme/embed"),
+        ("huggingface", "acme/served"),
     ]
 
 

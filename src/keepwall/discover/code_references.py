@@ -18,7 +18,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}$")
 _DATED = re.compile(r"(?:20\d\d-?[01]\d-?[0-3]\d|@20\d{6}|:[0-9a-f]{64}|@sha256:)")
 _PLAIN = re.compile(r"[\w.:/@+-]{2,120}$")
 _LOCAL = ("/", "./", "../", "~", "file:", "C:")
-_HUB = re.compile(r"(?i)hugging|sentence_?transformer|\.(?:from_pretrained|hf_\w{1,40})$")
+_HUB = re.compile(r"(?i)hugging|sentence_?transformer|\bvllm$|\.(?:from_pretrained|hf_\w{1,40})$")
 _AUTO = "auto"
 
 

@@ -23,6 +23,16 @@ class Registration:
     selectors: Mapping[str, str]
     owner: str
 
+    def recognises(self, seen: Mapping[str, str]) -> bool:
+        """Return whether a thing with the selectors `seen` is this identity.
+
+        Every selector must be there with the same value; a registration without selectors
+        recognises nothing, for it would be everybody.
+        """
+        return bool(self.selectors) and all(
+            seen.get(name) == value for name, value in self.selectors.items()
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:
