@@ -146,10 +146,7 @@ def main() -> None:
             found = [measure(lines, what, row, environment) for _ in range(rounds)]
             middle = {kind: median([each[kind] for each in found]) for kind in lines}
             more = median(
-                [
-                    Cost(each["fenced"].cpu - each["raw"].cpu, each["fenced"].wall)
-                    for each in found
-                ]
+                [Cost(each["fenced"].cpu - each["raw"].cpu, each["fenced"].wall) for each in found]
             )
             text = "   ".join(
                 f"{kind} {cost.cpu:7.1f} ({cost.wall:7.1f})" for kind, cost in middle.items()

@@ -417,3 +417,12 @@ def test_an_agent_is_not_called_after_a_variable_that_says_nothing(tmp_path):
     )
     names = [e.name for e in discover_tree(tmp_path).assets if e.kind is AssetKind.AGENT]
     assert sorted(names) == ["agent", "build", "triage"]
+
+
+def test_an_interpreter_made_outside_of_a_tool_is_still_what_the_tool_can_do(tmp_path):
+    (tmp_path / "tools.py").write_text(
+        "from smolagents import LocalPythonExecutor, tool\nrun = LocalPythonExecutor([])\n"
+        "@tool\ndef calculate(code: str) -> str:\n    'Count.'\n    return run(code)\n"
+    )
+    (tool,) = [e.value for e in discover_tree(tmp_path).facts if e.kind == "code.tool"]
+    assert tool["capabilities"] == ["code"]

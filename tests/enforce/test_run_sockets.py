@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -44,7 +45,7 @@ class Door:
             except OSError:
                 return
             self.came += 1
-            with peer:
+            with peer, contextlib.suppress(OSError):  # it may have left at once
                 peer.sendall(b"welcome")
 
     def close(self) -> None:

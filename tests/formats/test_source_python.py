@@ -185,3 +185,32 @@ def test_a_text_that_is_added_to_is_no_literal_any_more():
 def test_a_function_says_whether_it_never_ends(body, endless):
     (function, *_) = read_python(f"def f():\n    {body}\n".encode()).functions
     assert function.endless is endless
+
+
+def test_an_import_takes_a_name_back_from_what_a_call_returned():
+    source = "from acme import Shell\nrun = Shell()\nfrom os import system as run\nrun('ls')\n"
+    assert [call.function for call in read_python(source.encode()).calls] == [
+        "acme.Shell",
+        "os.system",
+    ]
+
+
+def test_calling_what_a_call_returned_is_not_that_call_again():
+    source = (
+        "from acme import Shell\nshell = Shell()\nshell('ls')\nShell()('ls')\nalias = Shell\n"
+        "alias()\nother = shell\nother('ls')\nshell.run('ls')\n"
+        "class A:\n    def __init__(self):\n        self.shell = Shell()\n"
+        "    def go(self):\n        self.shell('ls')\n"
+    )
+    found = [(call.line, call.function) for call in read_python(source.encode()).calls]
+    assert sorted(found) == [
+        (2, "acme.Shell"),
+        (3, "acme.Shell.__call__"),
+        (4, "acme.Shell"),
+        (4, "acme.Shell.__call__"),
+        (6, "acme.Shell"),
+        (8, "acme.Shell.__call__"),
+        (9, "acme.Shell.run"),
+        (12, "acme.Shell"),
+        (14, "acme.Shell.__call__"),
+    ]

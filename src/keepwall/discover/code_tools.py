@@ -109,7 +109,7 @@ def capabilities(
         owner = scope.rpartition(".")[0]
         for call in bodies.get(scope, ()):
             for capability, names in catalogue.capabilities.items():
-                if listed(call.function, names):
+                if listed(call.function.removesuffix(".__call__"), names):
                     found.setdefault(capability)
             local = call.function.lstrip(":")
             if local.startswith("self."):

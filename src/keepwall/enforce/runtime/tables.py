@@ -1,4 +1,4 @@
-"""The data files of this plane, read as plain files: importlib.resources would cost a start 5 ms."""
+"""The data files of this plane, read as files: importlib.resources would cost a start 5 ms."""
 
 from __future__ import annotations
 

@@ -113,6 +113,7 @@ class ModuleReader:
         if isinstance(node, ast.withitem) and isinstance(node.optional_vars, ast.Name):
             held = self._resolve(node.context_expr, scope)
             scope.names[node.optional_vars.id] = held or LOCAL
+            scope.results.add(node.optional_vars.id)
         elif isinstance(node, ast.AugAssign) and (added := _plain(node.target)):
             home = (scope.owner() or scope) if added.startswith("self.") else scope
             home.literals[added] = NOT_LITERAL  # what it names stays, what it holds is not known
@@ -131,10 +132,12 @@ class ModuleReader:
             dotted = base + alias.name
             self._imports.append(Import(dotted, node.lineno + offset))
             if base or alias.asname:
-                scope.names[alias.asname or alias.name] = dotted
+                name = alias.asname or alias.name
+                scope.names[name] = dotted
             else:
-                top = alias.name.split(".")[0]
-                scope.names[top] = top
+                name = alias.name.split(".")[0]
+                scope.names[name] = name
+            scope.results.discard(name)
 
     def _assign(self, target: ast.expr, value: ast.expr, scope: Scope, line: int) -> None:
         name = _plain(target)
@@ -149,8 +152,13 @@ class ModuleReader:
         # A fallback (``except ImportError: torch = None``) does not undo an import.
         if found is None and home.names.get(name):
             return
+        result = self._is_result(value, scope)
         home.names[name] = self._resolve(value, scope) or LOCAL
         home.literals[name] = found
+        if result:
+            home.results.add(name)
+        else:
+            home.results.discard(name)
 
     # -- resolving -------------------------------------------------------------------------
 
@@ -182,6 +190,15 @@ class ModuleReader:
             bound = node.id
         return self._dotted(bound, parts) if bound else ""
 
+    def _is_result(self, node: ast.expr, scope: Scope) -> bool:
+        """Return whether `node` is what a call returned, and so no name of a function itself."""
+        while isinstance(node, ast.Await):
+            node = node.value
+        if isinstance(node, ast.Call):
+            return True
+        name = _plain(node)
+        return bool(name) and scope.is_result(name)
+
     def _dotted(self, base: str, parts: list[str]) -> str:
         if base.startswith(".") and self._package:
             base = self._package + base
@@ -196,6 +213,8 @@ class ModuleReader:
             function = _local_name(node.func)
             if not function:
                 return
+        elif self._is_result(node.func, scope):
+            function += ".__call__"
         arguments: dict[str, JsonValue] = {}
         references: dict[str, tuple[str, ...]] = {}
         for key, value in _arguments(node):

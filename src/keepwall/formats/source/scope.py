@@ -19,6 +19,8 @@ class Scope:
     is_class: bool = False
     names: dict[str, str] = field(default_factory=dict)
     literals: dict[str, object] = field(default_factory=dict)
+    results: set[str] = field(default_factory=set)
+    """Names that hold what a call returned: the binding names the call, not the value."""
 
     def binding(self, name: str) -> str | None:
         """Return the dotted name bound to `name`; None where nothing is."""
@@ -28,6 +30,15 @@ class Scope:
                 return scope.names[name]
             scope = scope.parent
         return None
+
+    def is_result(self, name: str) -> bool:
+        """Return whether `name` holds what a call returned."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.names and (scope is self or not scope.is_class or "." in name):
+                return name in scope.results
+            scope = scope.parent
+        return False
 
     def value(self, name: str) -> object:
         """Return the literal that `name` was assigned."""
