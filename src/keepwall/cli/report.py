@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from keepwall.cli.table import (
@@ -24,6 +25,10 @@ from keepwall.workflows.verdict import Verdict
 
 FIRST_SCREEN = 15
 UNREAD_SHOWN = 3
+_BESIDE = re.compile(
+    r"(?:^|/)(?:tests?|testing|docs?|examples?|benchmarks?|fixtures|cassettes|vendor)/"
+    r"|(?:^|/)(?:test_[^/]*|conftest)\.py$|_test\.py$"
+)
 
 
 def report(
@@ -36,8 +41,9 @@ def report(
     )
     parts = [_headline(result, width=width, color=color)]
     if findings:
-        parts.append(_findings(findings[:FIRST_SCREEN], width=width, color=color))
-        if (more := len(findings) - FIRST_SCREEN) > 0:
+        rows = _rows(findings)
+        parts.append(_findings(rows[:FIRST_SCREEN], width=width, color=color))
+        if (more := len(findings) - sum(count for _, count in rows[:FIRST_SCREEN])) > 0:
             parts[-1] += f"\n… and {more} more: --format json lists them all"
     parts += [
         _surfaces(result, findings, width=width, color=color),
@@ -47,9 +53,22 @@ def report(
     return "\n\n".join(parts) + "\n"
 
 
-def _importance(finding: Finding) -> tuple[int, str, str, int]:
+def _importance(finding: Finding) -> tuple[int, bool, str, str, int]:
+    """Return what to show first: what is worst, and of that what is shipped before what tests it.
+
+    Only the order follows the path, which the target decides; counts and the exit code do not.
+    """
     place = finding.location
-    return (-finding.severity.rank, finding.rule, place.path, place.line)
+    beside = _BESIDE.search(place.path) is not None
+    return (-finding.severity.rank, beside, finding.rule, place.path, place.line)
+
+
+def _rows(findings: list[Finding]) -> list[tuple[Finding, int]]:
+    """Return the first finding of each rule in each file, with how many it stands for."""
+    counts = Counter((each.severity, each.rule, each.location.path) for each in findings)
+    first = {(each.severity, each.rule, each.location.path): each for each in reversed(findings)}
+    order = dict.fromkeys((each.severity, each.rule, each.location.path) for each in findings)
+    return [(first[key], counts[key]) for key in order]
 
 
 def _plural(count: int, word: str, words: str = "") -> str:
@@ -71,15 +90,15 @@ def _headline(result: ScanResult, *, width: int, color: bool) -> str:
     return f"{styled(target, BOLD, color=color)}: {facts}"
 
 
-def _findings(findings: list[Finding], *, width: int, color: bool) -> str:
+def _findings(findings: list[tuple[Finding, int]], *, width: int, color: bool) -> str:
     rows = [
         (
             Cell(each.severity, SEVERITY_STYLE[each.severity]),
             Cell(each.rule, DIM),
             Cell(str(each.location), tail=True),
-            each.message or each.title,
+            (each.message or each.title) + (f" (+{count - 1} in this file)" if count > 1 else ""),
         )
-        for each in findings
+        for each, count in findings
     ]
     headers = ("severity", "rule", "where", "what")
     return render_table(headers, rows, width=width, color=color, shrink=((3, 32), (2, 16), (3, 8)))

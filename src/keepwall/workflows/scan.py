@@ -164,6 +164,8 @@ def combined(results: Sequence[ScanResult]) -> ScanResult:
 def _placed(result: ScanResult) -> ScanResult:
     """Return `result` with every place below its target, as seen from the current directory."""
     target = result.scan.target
+    if Path(target).is_file():
+        target = str(Path(target).parent)
     if Path(target).is_relative_to(Path.cwd()):
         target = str(Path(target).relative_to(Path.cwd()))
 
