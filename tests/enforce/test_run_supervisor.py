@@ -109,7 +109,9 @@ thread.start(); thread.join(); print('thread', out)
 """
     code = code.replace("import subprocess, multi", "if __name__ != '__main__': sys.exit\nimport subprocess, multi")
     body = "def main():\n" + "\n".join("    " + line for line in code.splitlines())
-    result = world.python(body + "\nif __name__ == '__main__': main()\n")
+    result = world.python(
+        body + "\nif __name__ == '__main__': main()\n", write=["/dev/shm/**"], read=["/dev/shm/**"]
+    )
     for each in ("forked 150", "spawned 0", "ran 0", "pool 36", "thread [0]"):
         assert each in result.out, result.text
 

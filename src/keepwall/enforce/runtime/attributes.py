@@ -8,6 +8,7 @@ is done the same way.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import struct
 from collections.abc import Mapping
@@ -86,12 +87,18 @@ def change(listener: Listener, call: StoppedCall, name: str, pinned: int) -> int
         os.chmod(path, arguments[2 if "at" in name else 1] & 0o7777)
     elif "chown" in name:
         first = 2 if "at" in name else 1
-        os.chown(path, signed(arguments[first]), signed(arguments[first + 1]))
+        os.chown(path, _owner(arguments[first]), _owner(arguments[first + 1]))
     elif name == "truncate":
-        os.truncate(path, signed_long(arguments[1]))
+        os.truncate(path, _long(arguments[1]))
     else:
         _set_times(path, _times(listener, call, name))
     return 0
+
+
+def _owner(value: int) -> int:
+    """Return a user or group number, -1 for one that stays."""
+    value &= 0xFFFFFFFF
+    return -1 if value == 0xFFFFFFFF else value  # noqa: PLR2004 - (uid_t)-1
 
 
 def _times(listener: Listener, call: StoppedCall, name: str) -> bytes | None:
@@ -107,7 +114,7 @@ def _times(listener: Listener, call: StoppedCall, name: str) -> bytes | None:
         return _LONGS.pack(accessed, 0, modified, 0)
     seconds, micro, seconds_2, micro_2 = _LONGS.unpack(raw.ljust(_LONGS.size, b"\0"))
     if not (0 <= micro < 1_000_000 and 0 <= micro_2 < 1_000_000):  # noqa: PLR2004 - a microsecond count
-        raise OSError(22, "no time of day")
+        raise OSError(errno.EINVAL, "no time of day")
     return _LONGS.pack(seconds, micro * 1000, seconds_2, micro_2 * 1000)
 
 
@@ -126,6 +133,6 @@ def watch(inotify: int, pinned: int, mask: int) -> int:
     )
 
 
-def signed_long(value: int) -> int:
+def _long(value: int) -> int:
     """Return a register value as the C long that a length is."""
     return value - (1 << 64) if value >> 63 else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from keepwall.enforce.runtime.notification import Listener, StoppedCall
 from keepwall.enforce.runtime.policy import Use
 from keepwall.enforce.runtime.resolve import AT_FDCWD, signed
 
+_FLAGS = 0x7FFFFFFF
 _O_PATH = 0o10000000
 _O_TMPFILE_BIT = 0o20000000
 _AT_SYMLINK_NOFOLLOW = 0x100
@@ -106,7 +108,7 @@ def parse_open(listener: Listener, call: StoppedCall, name: str) -> Open:
     """
     first, second, third, fourth = call.arguments[:4]
     if name == "open":
-        return Open(AT_FDCWD, listener.string(call, first), second, third, careful=False)
+        return Open(AT_FDCWD, listener.string(call, first), second & _FLAGS, third, careful=False)
     if name == "creat":
         flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC
         return Open(AT_FDCWD, listener.string(call, first), flags, second, careful=False)
@@ -114,8 +116,10 @@ def parse_open(listener: Listener, call: StoppedCall, name: str) -> Open:
     if name == "openat2":
         how = listener.memory(call, third, 24).ljust(24, b"\0")
         flags, mode, walk = (int.from_bytes(how[at : at + 8], "little") for at in (0, 8, 16))
+        if flags >> 31:
+            raise OSError(errno.EINVAL, "flags that no open has")
         return Open(signed(first), path, flags, mode, careful=bool(walk), in_memory=True)
-    return Open(signed(first), path, third & 0xFFFFFFFF, fourth & 0o7777, careful=False)
+    return Open(signed(first), path, third & _FLAGS, fourth & 0o7777, careful=False)
 
 
 def program_path(listener: Listener, call: StoppedCall, name: str) -> tuple[int, bytes, bool]:

@@ -6,15 +6,19 @@ sockets themselves are (by inode), and the kernel says what they listen on.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import socket
-import sys
+import struct
 
 from keepwall.decide.addresses import Address
 
-_LISTENING = b"0A"
-_TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
+_SOCK_DIAG = 4
+_BY_FAMILY, _REQUEST = 20, 1
+_HEADER = struct.Struct("=IHHII")
+_QUESTION = struct.Struct("=BBBBI2s2s16s16sIII")
+_INODE_AT = _HEADER.size + 4 + 48 + 16
+_NO_COOKIE = 0xFFFFFFFF
+_ANSWER_BYTES = 8192
 _MOST_BYTES = 64 << 20
 
 
@@ -32,16 +36,8 @@ class OwnSockets:
         return _inode(sock) in self._inodes
 
     def listen_on(self, address: Address, port: int) -> bool:
-        """Return whether a loopback address and port is served by one of them now."""
-        if not address.is_loopback:
-            return False
-        reached = {address, ipaddress.ip_address("::")}
-        reached.add(ipaddress.ip_address("0.0.0.0" if address.version == 4 else "::"))  # noqa: PLR2004, S104 - compared only
-        return any(
-            local in reached and at == port and inode in self._inodes
-            for table in _TABLES
-            for local, at, inode in _listening(table)
-        )
+        """Return whether one of them would get a connection to a loopback address now."""
+        return address.is_loopback and listener_of(address, port) in self._inodes
 
     def named(self, name: bytes) -> bool:
         """Return whether an abstract Unix name (without its first NUL) is one of them now.
@@ -69,20 +65,26 @@ def _lines(table: str) -> list[bytes]:
         return []
 
 
-def _listening(table: str) -> list[tuple[Address, int, int]]:
-    """Return (address, port, inode) of each listening socket of a table (proc_net_tcp.rst)."""
-    found = []
-    for line in _lines(table):
-        fields = line.split()
-        if len(fields) > 9 and fields[3] == _LISTENING:  # noqa: PLR2004 - columns
-            host, _, port = fields[1].decode("ascii").partition(":")
-            found.append((_address(host), int(port, 16), int(fields[9])))
-    return found
+def listener_of(address: Address, port: int) -> int:
+    """Return the inode of the socket that would get a TCP connection, or 0 for none.
 
-
-def _address(text: str) -> Address:
-    """Return an address that the kernel printed as words in the machine's byte order."""
-    words = bytes.fromhex(text)
-    if sys.byteorder == "little":
-        words = b"".join(words[at : at + 4][::-1] for at in range(0, len(words), 4))
-    return ipaddress.ip_address(words)
+    The kernel looks it up as it would for a packet (sock_diag(7)); without that facility nobody is
+    known to listen.
+    """
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6  # noqa: PLR2004
+    question = _QUESTION.pack(
+        *(family, socket.IPPROTO_TCP, 0, 0, _NO_COOKIE),  # in every state
+        *(port.to_bytes(2, "big"), bytes(2), address.packed.ljust(16, b"\0"), bytes(16)),
+        *(0, _NO_COOKIE, _NO_COOKIE),
+    )
+    header = _HEADER.pack(_HEADER.size + len(question), _BY_FAMILY, _REQUEST, 0, 0)
+    try:
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _SOCK_DIAG) as kernel:
+            kernel.sendto(header + question, (0, 0))
+            answer = kernel.recv(_ANSWER_BYTES)
+    except OSError:
+        return 0
+    kind = _HEADER.unpack_from(answer)[1]
+    if kind != _BY_FAMILY or len(answer) < _INODE_AT + 4:
+        return 0
+    return int(struct.unpack_from("=I", answer, _INODE_AT)[0])

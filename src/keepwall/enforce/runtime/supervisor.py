@@ -112,6 +112,7 @@ class Supervisor:
         # Nothing is answered from here on, so what is left can neither open, start nor fork.
         if processes.has_children():  # orphans come to us (adopt_orphans), so none is overlooked
             processes.end_all(os.getpid())
+            processes.reap_orphans(0)
         for answers in (self._files, self._sockets):
             if answers:
                 answers.close()
@@ -128,6 +129,8 @@ class Supervisor:
         except OSError as error:
             # A caller that is gone, or memory that cannot be read: refused, in its own terms.
             listener.refuse(call, error.errno or errno.EACCES)
+        except (ValueError, OverflowError):  # numbers and names that no call can have
+            listener.refuse(call, errno.EINVAL)
 
     def _dispatch(self, call: StoppedCall, listener: Listener) -> None:
         if self._contained:
