@@ -6,7 +6,6 @@ import os
 import stat
 
 import pytest
-
 from fenced import World
 
 pytestmark = pytest.mark.real
@@ -51,6 +50,15 @@ print(refused(change, SECRET, PUBLIC))
     assert "refused: E" in result.out, result.text
     assert (look(secret), look(public)) == before
     assert not {"user.kw"} & {*os.listxattr(secret), *os.listxattr(public)}
+
+
+def test_a_device_that_may_be_written_keeps_its_mode(world: World):
+    result = world.python("""
+print(refused(os.chmod, '/dev/null', os.stat('/dev/null').st_mode & 0o777))
+print(refused(os.fchmod, os.open('/dev/null', os.O_WRONLY), os.stat('/dev/null').st_mode & 0o777))
+print(refused(os.chown, '/dev/null', -1, -1))
+""")
+    assert result.out.count("refused: EACCES") == 3, result.text
 
 
 def test_what_may_be_written_can_be_changed_in_every_way(world: World):

@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from fenced import World
 
 pytestmark = pytest.mark.real
@@ -98,7 +97,9 @@ def test_a_terminal_that_takes_no_output_does_not_save_anybody(world: World):
     except BlockingIOError:
         os.set_blocking(theirs, True)
     program = world.root / "open/program.py"
-    program.write_text("import time\ntry: open('/etc/shadow')\nexcept OSError: pass\ntime.sleep(60)")
+    program.write_text(
+        "import time\ntry: open('/etc/shadow')\nexcept OSError: pass\ntime.sleep(60)"
+    )
     process = subprocess.Popen(
         world.command([world.stage.python, str(program)], contain_after=1.5),
         stdin=subprocess.DEVNULL,

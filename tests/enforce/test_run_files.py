@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from fenced import World
 
 pytestmark = pytest.mark.real

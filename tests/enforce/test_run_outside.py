@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from fenced import World
 
 pytestmark = pytest.mark.real
@@ -145,7 +144,7 @@ def test_nothing_can_be_typed_into_the_terminal(world: World):
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="other instruction sets of x86_64")
 def test_another_instruction_set_ends_the_process(world: World):
-    code = f"""
+    code = """
 code = bytes.fromhex('b805000000 bb00000000 31c9 cd80 c3'.replace(' ', ''))  # open(2) of i386
 page = mmap.mmap(-1, 4096, prot=7)
 page.write(code)

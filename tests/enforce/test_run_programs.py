@@ -7,7 +7,6 @@ import platform
 import shutil
 
 import pytest
-
 from fenced import World
 
 pytestmark = pytest.mark.real
@@ -65,7 +64,9 @@ def test_scripts_run_where_script_and_interpreter_are_allowed(world: World):
     script = world.root / "open/tool"
     script.write_text(f"#!{world.stage.python}\nprint('tool ran')\n")
     script.chmod(0o755)
-    code = f"import subprocess; print(subprocess.run([{str(script)!r}], capture_output=True).stdout)"
+    code = (
+        f"import subprocess; print(subprocess.run([{str(script)!r}], capture_output=True).stdout)"
+    )
     assert "tool ran" in world.python(code, execute=[str(script)]).out
     assert "tool ran" not in world.python(code).out
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 import pytest
-
 from fenced import World
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
@@ -99,7 +98,9 @@ for _ in range(5000):
     except OSError: pass
 print(seen)
 """
-    result = world.python(code, deny=[f"{private}/**"], write=[f"{world.root}/open/**"], timeout=100)
+    result = world.python(
+        code, deny=[f"{private}/**"], write=[f"{world.root}/open/**"], timeout=100
+    )
     assert world.canary not in result.text
     assert (world.root / "open/private/canary").read_text() == world.canary
 
@@ -142,7 +143,10 @@ def test_a_link_that_an_earlier_run_has_left_grants_nothing(world: World):
     """The envelope names a literal path below what the subject may write."""
     first = world.python("os.symlink(ROOT + '/secret', WORK + '/cache')")
     assert first.code == 0, first.text
-    for rules in ({"read": [f"{world.root}/work/cache/**"]}, {"write": [f"{world.root}/work/cache/**"]}):
+    for rules in (
+        {"read": [f"{world.root}/work/cache/**"]},
+        {"write": [f"{world.root}/work/cache/**"]},
+    ):
         second = world.python(
             """
 print(refused(lambda: open(WORK + '/cache/canary').read()))

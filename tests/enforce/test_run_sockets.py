@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-
 from fenced import World
 
 pytestmark = pytest.mark.real
@@ -162,9 +161,7 @@ def test_a_way_that_no_envelope_can_hold(world: World, doors: tuple[Door, Door],
     assert doors[1].came == 0
 
 
-def test_an_address_flipped_by_another_thread_never_arrives(
-    world: World, doors: tuple[Door, Door]
-):
+def test_an_address_flipped_by_another_thread_never_arrives(world: World, doors: tuple[Door, Door]):
     allowed, forbidden = doors
     code = (
         ports(*doors)

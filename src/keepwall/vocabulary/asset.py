@@ -60,6 +60,7 @@ KEY_TABLE: Mapping[AssetKind, str] = {
 
 DEFAULT_PORTS: Mapping[str, int] = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _SPACE = re.compile(r"\s+")
+_DIGEST = re.compile(r"sha(256|384|512):[0-9a-f]+\Z", re.IGNORECASE)
 
 
 def canonical_key(kind: AssetKind, raw: str) -> str:
@@ -102,12 +103,12 @@ def _canonical_url(text: str) -> str:
 
 def _canonical_image(text: str) -> str:
     """Return the digest where one is pinned, else registry/repository:tag as Docker resolves it."""
-    if text.startswith("sha256:"):
-        return text.lower()
-    name, _, digest = text.partition("@")
-    if digest:
+    _, mark, digest = text.rpartition("@")
+    if _DIGEST.match(digest):
         return digest.lower()
-    name = name.removeprefix("docker.io/").removeprefix("library/")
+    if mark:
+        return text  # a digest that is none: left as it was written
+    name = text.removeprefix("docker.io/").removeprefix("library/")
     head, slash, rest = name.partition("/")
     if not slash:
         name = f"docker.io/library/{name}"

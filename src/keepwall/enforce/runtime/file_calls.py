@@ -163,7 +163,7 @@ class FileCalls:
         with self._narrowed:
             pinned = self._target(call, wanted, process)
             try:
-                self._broker.check(pinned, (use,))
+                self._broker.check(pinned, use)
                 if self._observe:
                     self._listener.proceed(call)
                     return

@@ -56,13 +56,18 @@ class Broker:
             raise
         return pinned
 
-    def check(self, descriptor: int, uses: Iterable[Use]) -> None:
-        """Raise Refused if the file behind a descriptor may not be so used.
+    def check(self, descriptor: int, use: Use) -> None:
+        """Raise Refused if attributes of the file behind a descriptor may not be so used.
 
-        What has no name (a pipe, a deleted file) is the subject's own.
+        What has no name (a pipe, a deleted file) is the subject's own; a device is the machine's,
+        also where it may be written to, such as /dev/null.
         """
-        if os.fstat(descriptor).st_nlink and name_of(descriptor).startswith("/"):
-            self._check(descriptor, uses, name_of(descriptor))
+        name = name_of(descriptor)
+        if not os.fstat(descriptor).st_nlink or not name.startswith("/"):
+            return
+        self._check(descriptor, (use,), name)
+        if use is Use.WRITE and is_device(descriptor):
+            raise Refused(Verdict(Effect.DENY, f"{use}:attributes of a device"), name)
 
     def reopen(self, pinned: int, wanted: Open) -> int:
         """Return a descriptor as `wanted` of the pinned object; waits for who is at the other end.
@@ -117,3 +122,9 @@ def may_wait(pinned: int) -> bool:
     """Return whether opening the object can wait for somebody: a FIFO, a terminal, a device."""
     mode = os.fstat(pinned).st_mode
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def is_device(pinned: int) -> bool:
+    """Return whether the object is a device, which is the machine's and not the subject's."""
+    mode = os.fstat(pinned).st_mode
+    return stat.S_ISCHR(mode) or stat.S_ISBLK(mode)

@@ -9,17 +9,41 @@ import yaml
 from keepwall.formats.envelope.parse import API_VERSION
 from keepwall.vocabulary.decision import Effect
 from keepwall.vocabulary.envelope import AddressRule, Envelope, PathRule, Subject
+from keepwall.vocabulary.errors import ConfigError
+
+_BREAKS = frozenset("\x85\u2028\u2029")
 
 
 class _Dumper(yaml.SafeDumper):
-    """Indents lists below their key."""
+    """Indents lists below their key, and keeps every character as it is."""
+
+    def represent_scalar(self, tag: str, value: str, style: str | None = None) -> yaml.ScalarNode:
+        """Quote what PyYAML would fold into a line break.
+
+        Raises:
+            ConfigError: the text holds what YAML cannot, such as a byte that is not UTF-8.
+        """
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise ConfigError(
+                f"{value!r} cannot be written into an envelope", hint="an envelope holds text"
+            ) from error
+        node: yaml.ScalarNode = super().represent_scalar(
+            tag, value, style='"' if not _BREAKS.isdisjoint(value) else style
+        )
+        return node
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002 - PyYAML's signature
         super().increase_indent(flow, indentless=False)
 
 
 def render(envelope: Envelope) -> str:
-    """Return the envelope as YAML."""
+    """Return the envelope as YAML.
+
+    Raises:
+        ConfigError: a path or name in it is not text.
+    """
     metadata: dict[str, object] = {"name": envelope.name}
     if envelope.labels:
         metadata["labels"] = dict(envelope.labels)

@@ -128,8 +128,10 @@ def _checked(path: str, place: str) -> str:
         raise ConfigError(
             f"{path!r} holds a pattern", place=place, hint="a path is literal or ends in /**"
         )
-    if top and posixpath.normpath(top) != top:
-        raise ConfigError(f"{path!r} is not normalised", place=place, hint=posixpath.normpath(top))
+    # POSIX lets two leading slashes mean something else, so normpath keeps them.
+    normal = "/" + posixpath.normpath(top).lstrip("/")
+    if top and normal != top:
+        raise ConfigError(f"{path!r} is not normalised", place=place, hint=normal)
     if len(path.encode("utf-8", "surrogateescape")) > _LONGEST_PATH:
         raise ConfigError(f"a path over {_LONGEST_PATH} bytes matches nothing", place=place)
     return path
