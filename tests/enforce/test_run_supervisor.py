@@ -277,8 +277,8 @@ while not os.path.exists(WORK + '/seen'): time.sleep(0.02)
 def test_the_interrupt_key_is_the_commands_to_handle(world: World):
     program = world.root / "open/interrupted.py"
     program.write_text(
-        "import time\nprint('ready', flush=True)\n"
-        "try: time.sleep(30)\nexcept KeyboardInterrupt: print('handled'); raise SystemExit(5)\n"
+        "import time\ntry:\n    print('ready', flush=True)\n    time.sleep(30)\n"
+        "except KeyboardInterrupt: print('handled'); raise SystemExit(5)\n"
     )
     process = world.start([world.stage.python, str(program)])
     assert process.stdout is not None

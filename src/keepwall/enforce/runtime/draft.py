@@ -6,7 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from keepwall.content.sensitive_paths import is_sensitive
@@ -55,6 +55,15 @@ def draft(used: Used, name: str, home: str) -> Draft:
             if is_sensitive(path)
         }
     )
+    left_out += sorted(
+        f"{path!a}: an envelope cannot say this name" for path in _paths(used) if not _sayable(path)
+    )
+    used = replace(
+        used,
+        files={use: set(filter(_sayable, paths)) for use, paths in used.files.items()},
+        changed=set(filter(_sayable, used.changed)),
+        listed=set(filter(_sayable, used.listed)),
+    )
     if used.datagrams:
         left_out.append("UDP (for example DNS): cannot be held to addresses here")
     if used.overflow:
@@ -72,6 +81,15 @@ def draft(used: Used, name: str, home: str) -> Draft:
         ),
         tuple(left_out),
     )
+
+
+def _paths(used: Used) -> set[str]:
+    return used.listed.union(*used.files.values())
+
+
+def _sayable(path: str) -> bool:
+    """Return whether a path can stand in an envelope: text, and no sign of a pattern."""
+    return path.isprintable() and not set("*?[]") & set(path)
 
 
 @cache
