@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 
 
-
 def answer(program: bytes, arch: int, number: int, arguments: tuple[int, ...] = ()) -> int:
     """Return what the filter returns for one system call (struct seccomp_data)."""
     padded = [*arguments, *([0] * (6 - len(arguments)))]

@@ -58,7 +58,9 @@ def test_self_is_the_one_who_asks_and_not_the_one_who_looks():
         found = resolve("/proc/self/cwd/lib", process=child, thread=child)
         assert found in (os.path.realpath("/usr/lib"), "/usr/lib", f"{os.getcwd()}/lib")
         assert resolve("/proc/self", process=child, thread=child) == f"/proc/{child}"
-        assert resolve("/proc/thread-self", process=child, thread=child).startswith(f"/proc/{child}/")
+        assert resolve("/proc/thread-self", process=child, thread=child).startswith(
+            f"/proc/{child}/"
+        )
     finally:
         os.kill(child, 9)
         os.waitpid(child, 0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 
 import pytest
-
 from bpf import answer
+
 from keepwall.enforce.runtime import calls, kernel, seccomp
 
 ALLOW, NOTIFY, ERRNO, KILL = 0x7FFF0000, 0x7FC00000, 0x00050000, 0x80000000
@@ -15,7 +15,9 @@ HOST = kernel.AUDIT_ARCH[kernel.machine()]
 BOTH = calls.watched(files=True, network=True)
 
 
-def ask(name: str, *arguments: int, network: bool = True, runtime: bool = True, **more: bool) -> int:
+def ask(
+    name: str, *arguments: int, network: bool = True, runtime: bool = True, **more: bool
+) -> int:
     watched = calls.watched(files=runtime, network=network)
     program = seccomp.build(watched, network=network, runtime=runtime, **more)
     return answer(program, HOST, kernel.numbers()[name], arguments)
