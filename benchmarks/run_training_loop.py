@@ -4,10 +4,10 @@ A small network (or, without a library, a logistic regression in plain Python) i
 stochastic gradient descent. Each step reads its batch from a file of its own, and each epoch ends
 with a checkpoint that replaces the one before: the opens and renames are what a fence could slow.
 The library is the first of scikit-learn, NumPy and PyTorch that can be imported, on one thread.
-A run lasts about 10 s; raw, raw again, fenced and learning take turns; "raw again" shows the noise
-of the machine. "loop" is the run less one of a single
-epoch beside it, so less the start and the imports; "run" is all of it. The target is for the loop:
-the start has a benchmark of its own. What is added per batch is for those with other steps.
+A run lasts about 10 s; raw, raw again, fenced and learning take turns, and "raw again" shows the
+noise of the machine. "loop" is a run less one of a single epoch beside it, so without the start and
+the imports; "run" is all of it. The target is for the loop: the start has a benchmark of its own.
+What is added per batch is printed for those whose steps are longer or shorter.
 
 Usage: python benchmarks/run_training_loop.py [PAIRS]
 """

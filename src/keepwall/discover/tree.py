@@ -10,23 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from keepwall.discover.catalogue import catalogue
-from keepwall.discover.dockerfiles import DOCKERFILES
 from keepwall.discover.gathering import Gathering
 from keepwall.discover.limits import Limits
-from keepwall.discover.manifests import MANIFESTS
-from keepwall.discover.mcp_clients import MCP_CLIENTS
 from keepwall.discover.model_files import may_be_model, observe_model
-from keepwall.discover.notebook_settings import NOTEBOOK_SETTINGS
-from keepwall.discover.notebooks import NOTEBOOKS
 from keepwall.discover.project import CODEOWNERS, ProjectNotes, read_codeowners
-from keepwall.discover.prompts import PROMPTS
-from keepwall.discover.python_code import PYTHON_CODE
 from keepwall.discover.reading import OpenFile, UnreadableError, opened, shown_path
-from keepwall.discover.secret_facts import SECRETS
-from keepwall.discover.shell_scripts import SHELL_SCRIPTS
 from keepwall.discover.source import FileView, Source, TreeContext
+from keepwall.discover.sources import SOURCES
 from keepwall.discover.walk import Entry, Walk
-from keepwall.discover.yaml_files import YAML_FILES
 from keepwall.vocabulary.asset import Asset, AssetKind, Location
 from keepwall.vocabulary.errors import ConfigError, FormatError
 from keepwall.vocabulary.fact import Fact, Unread
@@ -35,19 +26,6 @@ from keepwall.vocabulary.surface import Surface
 
 Progress = Callable[[int, str], None]
 """Called with the number of files looked at and the path of the present one."""
-
-SOURCES: tuple[Source, ...] = (
-    PYTHON_CODE,
-    NOTEBOOKS,
-    NOTEBOOK_SETTINGS,
-    MANIFESTS,
-    DOCKERFILES,
-    YAML_FILES,
-    MCP_CLIENTS,
-    SHELL_SCRIPTS,
-    PROMPTS,
-    SECRETS,
-)
 
 _log = logging.getLogger(__name__)
 

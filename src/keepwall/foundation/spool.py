@@ -32,6 +32,7 @@ class Spool:
         """
         self.path = directory / f"{name}{_SUFFIX}"
         self._bytes = 0
+        self._torn = False
         self.lost = 0
         """Events that did not fit or could not be written; never silent: said at the end."""
         try:
@@ -48,13 +49,19 @@ class Spool:
     def emit(self, event: Event) -> None:
         """Append one event; what cannot be written is counted in `lost`."""
         line = encode_batch([event]).rstrip(b"\n") + b"\n"
+        if self._torn:  # a full disk has cut the last line: it ends here, so that this one begins
+            line = b"\n" + line
         if self._bytes + len(line) > _MOST_BYTES:
             self.lost += 1
             return
         try:
-            self._bytes += os.write(self._fd, line)
+            written = os.write(self._fd, line)
         except OSError:
             self.lost += 1
+            return
+        self._bytes += written
+        self._torn = written < len(line)
+        self.lost += self._torn
 
     def close(self) -> None:
         """Close the file; an empty one is removed."""

@@ -20,6 +20,16 @@ class AssetKind(StrEnum):
     LIBRARY = "library"
     MODEL_FILE = "model-file"
     HOSTED_MODEL = "hosted-model"
+    PROVIDER = "provider"
+    INFERENCE_SERVER = "inference-server"
+    VECTOR_STORE = "vector-store"
+    FEATURE_STORE = "feature-store"
+    MODEL_REGISTRY = "model-registry"
+    EXPERIMENT_TRACKER = "experiment-tracker"
+    GUARDRAIL = "guardrail"
+    PROMPT = "prompt"
+    TRAINING_JOB = "training-job"
+    ACCELERATOR = "accelerator"
     DATASET = "dataset"
     NOTEBOOK = "notebook"
     AGENT = "agent"
@@ -42,6 +52,16 @@ KEY_TABLE: Mapping[AssetKind, str] = {
     AssetKind.MODEL_FILE: "sha256:<hex digest of the content>, of very large ones partial:<digest "
     "of size and both ends>",
     AssetKind.HOSTED_MODEL: "provider/name",
+    AssetKind.PROVIDER: "name in the catalogue, such as openai",
+    AssetKind.INFERENCE_SERVER: "name of the software, such as vllm",
+    AssetKind.VECTOR_STORE: "name of the software or service, such as qdrant",
+    AssetKind.FEATURE_STORE: "name of the software or service, such as feast",
+    AssetKind.MODEL_REGISTRY: "name of the software or service, such as mlflow",
+    AssetKind.EXPERIMENT_TRACKER: "name of the software or service, such as wandb",
+    AssetKind.GUARDRAIL: "name of the software or service, such as llm-guard",
+    AssetKind.PROMPT: "path in the repository, with #name for one of several in a file",
+    AssetKind.TRAINING_JOB: "path in the repository#name",
+    AssetKind.ACCELERATOR: "path in the repository#workload that asks for it, or host/device",
     AssetKind.DATASET: "provider/name, or a URL with scheme, host and path",
     AssetKind.NOTEBOOK: "path in the repository, POSIX, no leading ./",
     AssetKind.AGENT: "path in the repository#name",
@@ -58,6 +78,30 @@ KEY_TABLE: Mapping[AssetKind, str] = {
 }
 """What the canonical key of each kind is; published with the schemas."""
 
+_IN_REPOSITORY = frozenset(
+    {
+        AssetKind.NOTEBOOK,
+        AssetKind.AGENT,
+        AssetKind.TOOL,
+        AssetKind.PIPELINE,
+        AssetKind.PROMPT,
+        AssetKind.TRAINING_JOB,
+        AssetKind.ACCELERATOR,
+    }
+)
+_NAMED = frozenset(
+    {
+        AssetKind.HOST,
+        AssetKind.HOSTED_MODEL,
+        AssetKind.PROVIDER,
+        AssetKind.INFERENCE_SERVER,
+        AssetKind.VECTOR_STORE,
+        AssetKind.FEATURE_STORE,
+        AssetKind.MODEL_REGISTRY,
+        AssetKind.EXPERIMENT_TRACKER,
+        AssetKind.GUARDRAIL,
+    }
+)
 DEFAULT_PORTS: Mapping[str, int] = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _SPACE = re.compile(r"\s+")
 _DIGEST = re.compile(r"sha(256|384|512):[0-9a-f]+\Z", re.IGNORECASE)
@@ -70,7 +114,7 @@ def canonical_key(kind: AssetKind, raw: str) -> str:
     Kinds whose keys are exact by nature (digests, purls, ARNs) are only trimmed.
     """
     text = _SPACE.sub(" ", raw.strip())
-    if kind in (AssetKind.NOTEBOOK, AssetKind.AGENT, AssetKind.TOOL, AssetKind.PIPELINE):
+    if kind in _IN_REPOSITORY:
         path, mark, name = text.partition("#")
         return posixpath.normpath(path.replace("\\", "/")).lstrip("/") + mark + name
     if kind is AssetKind.ENDPOINT or (
@@ -79,7 +123,7 @@ def canonical_key(kind: AssetKind, raw: str) -> str:
         return _canonical_url(text)
     if kind is AssetKind.IMAGE:
         return _canonical_image(text)
-    if kind in (AssetKind.HOST, AssetKind.HOSTED_MODEL):
+    if kind in _NAMED:
         return text.lower()
     if kind is AssetKind.PROCESS:
         host, slash, program = text.partition("/")

@@ -35,9 +35,9 @@ class OwnSockets:
     def __contains__(self, sock: socket.socket) -> bool:
         return _inode(sock) in self._inodes
 
-    def listen_on(self, address: Address, port: int) -> bool:
-        """Return whether one of them would get a connection to a loopback address now."""
-        return address.is_loopback and listener_of(address, port) in self._inodes
+    def has(self, inode: int) -> bool:
+        """Return whether a socket, known by its inode, is one of them."""
+        return inode in self._inodes
 
     def named(self, name: bytes) -> bool:
         """Return whether an abstract Unix name (without its first NUL) is one of them now.

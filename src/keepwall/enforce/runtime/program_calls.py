@@ -37,12 +37,14 @@ class ProgramCalls:
         """Return whether the caller became a program that it was not allowed to become.
 
         Looked at after each start, by what the kernel says runs there, not by what was asked. A
-        process of several threads may still be about to become it, so it is looked at again.
+        process of several threads may still be about to become it, so it is looked at again. Only
+        one whose single thread waited in this call all the while cannot be inside a start.
         """
         if call.thread not in self._started:
             return False
+        alone = processes.threads_of(call.thread) == 1
         program = os.readlink(f"/proc/{call.thread}/exe")
-        if processes.threads_of(call.thread) == 1:
+        if alone and self._witness.listener.valid(call):
             self._started.discard(call.thread)
         verdict = self._policy.decide(Use.EXECUTE, program)
         loader = program in self._loaders

@@ -12,7 +12,7 @@ from keepwall.decide.addresses import Address
 from keepwall.enforce.runtime import processes, sockets
 from keepwall.enforce.runtime.landlock import TCP_SINCE
 from keepwall.enforce.runtime.notification import Listener, StoppedCall
-from keepwall.enforce.runtime.own_sockets import OwnSockets
+from keepwall.enforce.runtime.own_sockets import OwnSockets, listener_of
 from keepwall.enforce.runtime.plan import RunPlan
 from keepwall.enforce.runtime.policy import NetworkPolicy, Use, Verdict
 from keepwall.enforce.runtime.report import Reporter, Sighting
@@ -107,12 +107,25 @@ class SocketCalls:
             return self._connect_unix(call, sock, endpoint)
         address = sockets.reached(endpoint)
         verdict = self._policy.reach(address, endpoint.port)
-        if verdict.rule.endswith(":default") and self._own.listen_on(address, endpoint.port):
-            verdict = Verdict(Effect.ALLOW, "network.egress:own listener")
+        if verdict.rule.endswith(":default") and address.is_loopback:
+            verdict = self._among_ourselves(address, endpoint.port, verdict)
         if not self._may(call, Activity.CONNECT, _target(address, endpoint.port), verdict):
             return False
         self._waiters.run(partial(self._complete, call, sock, sockets.exact(endpoint, address)))
         return True
+
+    def _among_ourselves(self, address: Address, port: int, verdict: Verdict) -> Verdict:
+        """Return the verdict on a loopback address, where the run may talk to itself.
+
+        Raises:
+            OSError: ECONNREFUSED, nobody is there yet, and the run may listen there itself.
+        """
+        listener = listener_of(address, port)
+        if self._own.has(listener):
+            return Verdict(Effect.ALLOW, "network.egress:own listener")
+        if not listener and self._policy.offer(address, port).allowed:
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "nobody listens")
+        return verdict
 
     def _connect_unix(self, call: StoppedCall, sock: socket.socket, endpoint: Endpoint) -> bool:
         """Connect to a Unix socket that the subject may write, or to a name it made itself."""
