@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from keepwall.discover.limits import Limits
-from keepwall.discover.tree import discover_tree
+from keepwall.discover.tree import How, discover_tree
 from keepwall.vocabulary.asset import AssetKind, RelationKind
 from keepwall.vocabulary.errors import ConfigError
 from keepwall.vocabulary.fact import FACT_KINDS
@@ -248,7 +248,7 @@ def test_facts_hold_exactly_the_words_of_the_vocabulary(tree):
 
 def test_two_runs_say_the_same_and_progress_is_told(tree):
     told = []
-    first = discover_tree(tree, progress=lambda count, path: told.append((count, path)))
+    first = discover_tree(tree, How(progress=lambda count, path: told.append((count, path))))
     assert discover_tree(tree) == first
     assert told[-1][0] == first.files == len(FILES) + 2
     assert [count for count, _ in told] == sorted(count for count, _ in told)
@@ -277,7 +277,7 @@ def test_what_is_no_directory_is_refused(tmp_path):
 
 
 def test_an_empty_tree_is_a_project(tmp_path):
-    found = discover_tree(tmp_path, Limits(files=1))
+    found = discover_tree(tmp_path, How(Limits(files=1)))
     assert [each.kind for each in found.assets] == [AssetKind.PROJECT]
     assert found.unread == ()
 

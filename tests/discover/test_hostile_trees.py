@@ -16,11 +16,11 @@ import pytest
 
 from keepwall.discover.limits import Limits
 from keepwall.discover.reading import UnreadableError, opened
-from keepwall.discover.tree import discover_tree
+from keepwall.discover.tree import How, discover_tree
 
 
 def unread(root, limits=None):
-    found = discover_tree(root, limits or Limits())
+    found = discover_tree(root, How(limits or Limits()))
     return {each.path: each.reason for each in found.unread}
 
 
@@ -85,7 +85,7 @@ def test_files_that_vanish_while_they_are_read_are_named(tmp_path):
     def remove(_count, path):
         (tmp_path / path).unlink()
 
-    found = discover_tree(tmp_path, progress=remove)
+    found = discover_tree(tmp_path, How(progress=remove))
     assert {each.reason for each in found.unread} == {"vanished while it was read"}
     assert len(found.unread) == 5
 
@@ -235,7 +235,7 @@ def test_nothing_of_the_tree_is_run_or_imported(tmp_path):
     )
     program = (
         "from pathlib import Path\n"
-        "from keepwall.discover.tree import discover_tree\n"
+        "from keepwall.discover.tree import How, discover_tree\n"
         "discover_tree(Path('.'))"
     )
     done = subprocess.run(

@@ -44,6 +44,8 @@ MAX_BASELINE_BYTES = 256 << 20
 )
 @click.option("--store", metavar="URL", help="Record the result in this database.")
 @click.option("--no-store", is_flag=True, help="Record the result nowhere.")
+@click.option("--all", "every", is_flag=True, help="Show every finding, not what exposes most.")
+@click.option("--fresh", is_flag=True, help="Read all files again, also those unchanged.")
 def command(
     targets: tuple[str, ...],
     *,
@@ -54,6 +56,8 @@ def command(
     config_file: Path | None,
     store: str | None,
     no_store: bool,
+    every: bool,
+    fresh: bool,
 ) -> ExitCode:
     """Find the AI in each TARGET (a path, or host), and judge it.
 
@@ -69,12 +73,15 @@ def command(
     )
     known = _baseline(baseline) if baseline else None
     with progress() as tell:
-        results = [scan(target, config=config, progress=tell) for target in targets]
+        remember = None if fresh else StateDirectory.default().remembered
+        results = [
+            scan(target, config=config, progress=tell, remember=remember) for target in targets
+        ]
     if not no_store:
         _record(results, config)
     result = combined(results)
     verdict = judge(result, config.fail_on, known or ())
-    emit(_rendered(result, verdict, config, known), output)
+    emit(_rendered(result, verdict, config, known, every=every), output)
     _tell(result, verdict, config, table=config.format == "table" and output is None)
     return verdict.exit_code
 
@@ -114,7 +121,12 @@ def _record(results: list[ScanResult], config: Config) -> None:
 
 
 def _rendered(
-    result: ScanResult, verdict: Verdict, config: Config, known: Collection[str] | None
+    result: ScanResult,
+    verdict: Verdict,
+    config: Config,
+    known: Collection[str] | None,
+    *,
+    every: bool,
 ) -> bytes:
     """Return the result in the format that was asked for."""
     if config.format == "json":
@@ -142,7 +154,7 @@ def _rendered(
         return b"".join(encode_json(each, pretty=False) for each in records)
     from keepwall.cli.report import report
 
-    text = report(result, verdict, config.fail_on, width=width(), color=color_wanted())
+    text = report(result, verdict, config.fail_on, width=width(), color=color_wanted(), every=every)
     return text.encode("utf-8", "backslashreplace")
 
 

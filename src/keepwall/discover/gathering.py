@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from keepwall.vocabulary.asset import Asset, Location, Relation
 from keepwall.vocabulary.fact import Fact, Unread
@@ -34,12 +34,11 @@ class Gathering:
 
     def _asset(self, asset: Asset) -> None:
         known = self.assets.get(asset.id)
-        places = self.locations.setdefault(asset.id, set())
-        places.update(asset.locations)
+        self.locations.setdefault(asset.id, set()).update(asset.locations)
         if known is None:
-            self.assets[asset.id] = asset
+            self.assets[asset.id] = replace(asset, locations=())
         elif asset.owner != known.owner or asset.attributes != known.attributes:
-            self.assets[asset.id] = known.merged(asset)
+            self.assets[asset.id] = known.merged(replace(asset, locations=()))
 
     def inventory(self, *, files: int, size: int) -> Inventory:
         """Return everything, sorted; a relation to something that was never seen is left out."""

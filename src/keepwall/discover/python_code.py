@@ -49,7 +49,8 @@ def observe_module(
                 name: hidden_value(name, each, hidden) for name, each in call.arguments.items()
             },
         }
-        yield Fact("code.call", holder.id, value, view.path, call.line)
+        if context.asked(value):
+            yield Fact("code.call", holder.id, value, view.path, call.line)
         yield from model_reference(call, view, context, holder)
         yield from dataset_reference(call, view, context, holder)
     yield from observe_agents(module, view, context, holder)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from keepwall.content.secrets import SecretMatch, find_secrets
 from keepwall.discover.catalogue import Catalogue, Library
 from keepwall.discover.limits import Limits
+from keepwall.discover.neighbours import Neighbours
+from keepwall.rulebook.interest import Asked
 from keepwall.vocabulary.asset import Asset, AssetKind, Location, Relation, RelationKind
 from keepwall.vocabulary.json_value import JsonValue
 from keepwall.vocabulary.scan import Observation
@@ -36,12 +38,22 @@ _SHORTEST = 12
 
 @dataclass(frozen=True, slots=True)
 class TreeContext:
-    """What the sources know about the tree: its project, who owns what, limits and data."""
+    """What the sources know about the tree: its project, who owns what, limits and data.
+
+    `asked` tells whether anyone asks about a call; a fact that nobody reads need not be told.
+    """
 
     project: Asset
     catalogue: Catalogue
     limits: Limits
     owners: Callable[[str], str]
+    asked: Asked = lambda _call: True
+    near: Neighbours = field(default_factory=Neighbours)
+    """The other files of the tree."""
+
+    def asked_by(self, asked: Asked) -> TreeContext:
+        """Return the same context for those who ask only about some calls."""
+        return replace(self, asked=asked)
 
 
 @dataclass(slots=True)

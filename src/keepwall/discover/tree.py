@@ -10,31 +10,45 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from keepwall.discover.catalogue import catalogue
+from keepwall.discover.context import owners_text, tree_context
+from keepwall.discover.examine import examine, wanted
 from keepwall.discover.gathering import Gathering
 from keepwall.discover.limits import Limits
-from keepwall.discover.model_files import may_be_model, observe_model
-from keepwall.discover.project import CODEOWNERS, ProjectNotes, read_codeowners
-from keepwall.discover.reading import OpenFile, UnreadableError, opened, shown_path
-from keepwall.discover.source import FileView, Source, TreeContext
-from keepwall.discover.sources import SOURCES
+from keepwall.discover.packed import pack, unpack
+from keepwall.discover.project import ProjectNotes
+from keepwall.discover.reading import UnreadableError, opened, os_reason, shown_path
+from keepwall.discover.remembered import Remembered, epoch, mark
+from keepwall.discover.source import TreeContext
 from keepwall.discover.walk import Entry, Walk
-from keepwall.vocabulary.asset import Asset, AssetKind, Location
+from keepwall.discover.workers import BATCH, Job, Task, Workers
+from keepwall.rulebook.interest import Asked
 from keepwall.vocabulary.errors import ConfigError, FormatError
-from keepwall.vocabulary.fact import Fact, Unread
-from keepwall.vocabulary.scan import Inventory, Observation
-from keepwall.vocabulary.surface import Surface
+from keepwall.vocabulary.fact import Unread
+from keepwall.vocabulary.scan import Inventory
 
 Progress = Callable[[int, str], None]
 """Called with the number of files looked at and the path of the present one."""
 
+_ALONE = 4 * BATCH
+"""As many files are read in this process before others are started for the rest."""
 _log = logging.getLogger(__name__)
 
 
-def discover_tree(
-    root: Path,
-    limits: Limits = Limits(),  # noqa: B008 - frozen
-    progress: Progress | None = None,
-) -> Inventory:
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a tree is read: `memory` keeps what each file showed, `processes` read beside this one.
+
+    `asked` makes, in each process, what tells whether a call in code matters to anyone.
+    """
+
+    limits: Limits = field(default_factory=Limits)
+    progress: Progress | None = None
+    asked: Callable[[], Asked] | None = None
+    memory: Path | None = None
+    processes: int = 0
+
+
+def discover_tree(root: Path, how: How = How()) -> Inventory:
     """Return the AI that the files below `root` show, or `root` itself where it is a file.
 
     A file that cannot be read, is too large or is not what it claims becomes `unread`; links are
@@ -43,124 +57,167 @@ def discover_tree(
     Raises:
         ConfigError: `root` is neither a directory nor a regular file.
     """
-    if root.is_file():
-        return _discover_file(root.resolve(), limits, progress)
-    if not root.is_dir():
+    if not root.is_file() and not root.is_dir():
         raise ConfigError(
             f"{shown_path(str(root))} is not a directory or file",
             hint="name a directory or a file to scan",
         )
     started = time.monotonic()
-    scan = _TreeScan(_context(root, limits), limits, Gathering(), progress)
-    walk = Walk(root, limits, frozenset(catalogue().files["skipped_directories"]))
-    scan.gathering.add([scan.context.project])
-    for each in walk.entries():
-        if isinstance(each, Unread):
-            scan.gathering.add([each])
-        else:
-            scan.read(each, walk.files)
-    scan.gathering.add([scan.notes.fact(scan.context.project)])
+    file = root.resolve() if root.is_file() else None
+    scan = _TreeScan(file.parent if file else root, how)
+    skipped = 0
+    if file:
+        descriptor = os.open(file.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            scan.read(iter([Entry(file.name, file.name, descriptor)]))
+        finally:
+            os.close(descriptor)
+    else:
+        walk = Walk(root, how.limits, frozenset(catalogue().files["skipped_directories"]))
+        scan.read(walk.entries())
+        skipped = walk.skipped
+    inventory = scan.inventory()
     _log.info(
         "looked at %d files, %d bytes, in %.2f s; %d directories skipped",
-        walk.files,
-        scan.size,
+        inventory.files,
+        inventory.bytes,
         time.monotonic() - started,
-        walk.skipped,
+        skipped,
     )
-    return scan.gathering.inventory(files=walk.files, size=scan.size)
+    return inventory
 
 
-def _discover_file(file: Path, limits: Limits, progress: Progress | None) -> Inventory:
-    """Return what one file shows, as part of the directory that it lies in."""
-    scan = _TreeScan(_context(file.parent, limits), limits, Gathering(), progress)
-    scan.gathering.add([scan.context.project])
-    descriptor = os.open(file.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        scan.read(Entry(file.name, file.name, descriptor), 1)
-    finally:
-        os.close(descriptor)
-    scan.gathering.add([scan.notes.fact(scan.context.project)])
-    return scan.gathering.inventory(files=1, size=scan.size)
+@dataclass(slots=True)
+class _Turn:
+    """A file whose observations are gathered in the order of the walk."""
 
-
-def _context(root: Path, limits: Limits) -> TreeContext:
-    name = shown_path(root.resolve().name) or "root"
-    owners = _owners(root)
-    project = Asset(AssetKind.PROJECT, name, name, Surface.PIPELINE, (Location("."),), owners(""))
-    return TreeContext(project, catalogue(), limits, owners)
-
-
-def _owners(root: Path) -> Callable[[str], str]:
-    for place in CODEOWNERS:
-        try:
-            with opened(str(root / place)) as file:
-                return read_codeowners(file.read_at(0, 1 << 20).decode("utf-8", "replace"))
-        except (UnreadableError, FormatError):
-            continue
-    return lambda _path: ""
+    path: str
+    mark: bytes = b""
+    data: bytes | None = None
 
 
 @dataclass(slots=True)
 class _TreeScan:
     """One pass over a tree."""
 
-    context: TreeContext
-    limits: Limits
-    gathering: Gathering
-    progress: Progress | None
+    root: Path
+    how: How
+    context: TreeContext = field(init=False)
+    memory: Remembered | None = field(init=False)
+    gathering: Gathering = field(default_factory=Gathering)
     notes: ProjectNotes = field(default_factory=ProjectNotes)
+    turns: dict[int, _Turn] = field(default_factory=dict)
+    next_turn: int = 0
+    files: int = 0
     size: int = 0
+    read_here: int = 0
 
-    def read(self, entry: Entry, count: int) -> None:
-        """Hand one file to the sources that want it."""
+    def __post_init__(self) -> None:
+        """Look at what the tree says of itself."""
+        how = self.how
+        self.context = tree_context(self.root, how.limits, how.asked() if how.asked else None)
+        about = (self.context.project.id, owners_text(self.root), str(how.asked))
+        self.memory = Remembered(how.memory, epoch(how.limits, *about)) if how.memory else None
+        self.gathering.add([self.context.project])
+
+    def read(self, entries: Iterator[Entry | Unread]) -> None:
+        """Gather what the files show."""
+        workers = Workers(Task(str(self.root), self.how.limits, self.how.asked), self.how.processes)
+        try:
+            for number, data, alone in workers.answer(self._batches(entries)):
+                self._answered(number, data, alone=alone)
+        finally:
+            workers.close()
+        if self.memory:
+            self.memory.save()
+
+    def inventory(self) -> Inventory:
+        """Return what was gathered."""
+        self.gathering.add([self.notes.fact(self.context.project)])
+        return self.gathering.inventory(files=self.files, size=self.size)
+
+    def _batches(self, entries: Iterator[Entry | Unread]) -> Iterator[list[Job]]:
+        """Yield what others are to read; what is known, or is little, is done on the way."""
+        batch: list[Job] = []
+        for number, each in enumerate(self._worth(entries)):
+            path = each.path
+            turn = self.turns[number] = _Turn(path)
+            try:
+                status = os.stat(each.name, dir_fd=each.directory, follow_symlinks=False)
+            except OSError as error:
+                self._answered(number, pack([Unread(shown_path(path), os_reason(error))]))
+                continue
+            turn.mark = mark(status)
+            if self.memory and (known := self.memory.look(path, turn.mark)) is not None:
+                self.size += status.st_size
+                self._answered(number, known)
+            elif self._room(number, status.st_size):
+                if self.how.processes and self.read_here >= _ALONE:
+                    batch.append((number, path))
+                else:
+                    self.read_here += 1
+                    self._read_here(number, each)
+            if len(batch) == BATCH:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    def _worth(self, entries: Iterator[Entry | Unread]) -> Iterator[Entry]:
+        """Yield the files that a source wants; what cannot be reached is gathered as unread."""
+        for each in entries:
+            if isinstance(each, Unread):
+                self.gathering.add([each])
+                continue
+            self.files += 1
+            path = shown_path(each.path)
+            if self.how.progress is not None:
+                self.how.progress(self.files, path)
+            if self.notes.wants(path):
+                self._note(path, each)
+            if wanted(path, self.context):
+                yield each
+
+    def _room(self, number: int, size: int) -> bool:
+        """Return whether another `size` bytes may be read."""
+        limits = self.how.limits
+        taken = size if size <= limits.bytes_per_file else 0
+        if self.size + taken > limits.total_bytes:
+            path = shown_path(self.turns[number].path)
+            reason = f"over the {limits.total_bytes} bytes that are read in all"
+            self._answered(number, pack([Unread(path, reason)]))
+            return False
+        self.size += taken
+        return True
+
+    def _read_here(self, number: int, entry: Entry) -> None:
         path = shown_path(entry.path)
-        if self.progress is not None:
-            self.progress(count, path)
-        sources = [each for each in SOURCES if each.wants(path, self.context)]
-        notes = self.notes.wants(path)
-        if not sources and not notes and not may_be_model(path, self.context):
-            return
         try:
             with opened(entry.name, entry.directory) as file:
-                self._observe(path, file, sources, notes=notes)
+                before = self.context.near.asked
+                data = pack(examine(path, file, self.context))
+            self._answered(number, data, alone=self.context.near.asked == before)
         except (UnreadableError, FormatError) as error:
-            self.gathering.add([Unread(path, str(error))])
+            self._answered(number, pack([Unread(path, str(error))]))
 
-    def _observe(self, path: str, file: OpenFile, sources: list[Source], *, notes: bool) -> None:
-        if not sources and not notes:
-            is_model, seen = observe_model(path, file, self.context)
-            self.gathering.add(seen)
-            if not is_model and file.size > self.limits.bytes_per_file:
-                self._refuse(path, file.size)
+    def _note(self, path: str, entry: Entry) -> None:
+        """Look at what a file at the top says of the project; its source names what is unread."""
+        try:
+            with opened(entry.name, entry.directory) as file:
+                self.notes.note(path, file.read_at(0, self.how.limits.source_bytes))
+        except (UnreadableError, FormatError):
             return
-        if file.size > self.limits.bytes_per_file:
-            self._refuse(path, file.size)
-            return
-        if self.size + file.size > self.limits.total_bytes:
-            self.gathering.add(
-                [Unread(path, f"over the {self.limits.total_bytes} bytes that are read in all")]
-            )
-            return
-        view = FileView(path, file.read_at(0, file.size))
-        self.size += len(view.data)
-        if notes:
-            self.notes.note(path, view.data)
-        for source in sources:
-            try:
-                self.gathering.add(self._bounded(path, source.observe(view, self.context)))
-            except FormatError as error:
-                self.gathering.add([Unread(path, error.message)])
 
-    def _bounded(self, path: str, seen: Iterator[Observation]) -> Iterator[Observation]:
-        """Yield what was seen in a file up to the limit of facts, then say that there was more."""
-        facts = 0
-        for each in seen:
-            facts += isinstance(each, Fact)
-            if facts > self.limits.facts_per_file:
-                yield Unread(path, f"more than {facts - 1} facts; the rest was left out")
-                return
-            yield each
+    def _answered(self, number: int, data: bytes, *, alone: bool = False) -> None:
+        """Take one answer in, and gather all whose turn has come.
 
-    def _refuse(self, path: str, size: int) -> None:
-        limit = self.limits.bytes_per_file
-        self.gathering.add([Unread(path, f"{size} bytes, more than the {limit} that are read")])
+        What depends on this file `alone` may be remembered.
+        """
+        done = self.turns[number]
+        done.data = data
+        if alone and self.memory:
+            self.memory.note(done.path, done.mark, data)
+        while (turn := self.turns.get(self.next_turn)) and turn.data is not None:
+            self.gathering.add(unpack(turn.data))
+            del self.turns[self.next_turn]
+            self.next_turn += 1

@@ -72,6 +72,11 @@ class StateDirectory:
         return self.root / "spool"
 
     @property
+    def remembered(self) -> Path:
+        """What scans saw of files that have not changed since; may be deleted at any time."""
+        return self.root / "remembered"
+
+    @property
     def snapshots(self) -> Path:
         """Signed key-value documents as last seen, for when the control plane is dead."""
         return self.root / "snapshots"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
@@ -11,11 +12,13 @@ from pathlib import Path
 
 from keepwall import __version__
 from keepwall.assess.engine import assess
-from keepwall.discover.tree import discover_tree
+from keepwall.discover.limits import Limits
+from keepwall.discover.tree import How, discover_tree
 from keepwall.foundation.clock import Clock, SystemClock
 from keepwall.foundation.config import Config, Ignore, load_config
 from keepwall.foundation.store.store import Store
 from keepwall.rulebook.book import Rulebook
+from keepwall.rulebook.interest import calls_asked_about
 from keepwall.vocabulary.asset import Asset, Location
 from keepwall.vocabulary.errors import ConfigError
 from keepwall.vocabulary.finding import Finding
@@ -23,6 +26,7 @@ from keepwall.vocabulary.scan import Inventory, ScanInfo, ScanResult
 
 logger = logging.getLogger(__name__)
 
+_MOST_PROCESSES = 8
 HOST = "host"
 LATER = ("kube:", "kube-dump:", "image:")
 
@@ -52,11 +56,13 @@ def scan(
     config: Config | None = None,
     clock: Clock | None = None,
     progress: Callable[[str], None] | None = None,
+    remember: Path | None = None,
 ) -> ScanResult:
     """Return what is in `target` (a path, or ``host``) and what is wrong with it.
 
     Findings that an ignore of `config` covers are left out and counted (`ScanInfo.ignored`).
-    `progress` is called with a line for a person now and then.
+    `progress` is called with a line for a person now and then. Below the directory `remember` it is
+    kept what each file showed, and only what changed since is read.
 
     Raises:
         ConfigError: the target does not exist or is of a kind that cannot be scanned.
@@ -69,7 +75,7 @@ def scan(
     name = str(path.resolve()) if path else target  # two directories called "." are two targets
     started = clock.now()
     rulebook = Rulebook.load()
-    inventory = _discover(path, tell)
+    inventory = _discover(path, tell, remember)
     tell(f"judging {len(inventory.assets)} assets")
     findings = assess(inventory, rulebook)
     kept, dropped = without_ignored(findings, config.ignores, started.date())
@@ -96,7 +102,7 @@ def _silent(message: str) -> None:
     del message
 
 
-def _discover(path: Path | None, tell: Callable[[str], None]) -> Inventory:
+def _discover(path: Path | None, tell: Callable[[str], None], remember: Path | None) -> Inventory:
     def told(count: int, name: str) -> None:
         tell(f"{count:,}: {name}")
 
@@ -104,7 +110,13 @@ def _discover(path: Path | None, tell: Callable[[str], None]) -> Inventory:
         from keepwall.discover.host import discover_host  # noqa: PLC0415 - only where it is wanted
 
         return discover_host(progress=told)
-    return discover_tree(path, progress=told)
+    memory = None
+    if remember is not None:
+        name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32]
+        memory = remember / f"{name}.db"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    processes = min(cores or 1, _MOST_PROCESSES)
+    return discover_tree(path, How(Limits(), told, calls_asked_about, memory, processes))
 
 
 def _scan_id(target: str, started: datetime) -> str:
