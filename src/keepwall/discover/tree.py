@@ -116,7 +116,7 @@ class _TreeScan:
         """Look at what the tree says of itself."""
         how = self.how
         self.context = tree_context(self.root, how.limits, how.asked() if how.asked else None)
-        about = (self.context.project.id, owners_text(self.root), str(how.asked))
+        about = (self.context.project.id, owners_text(self.root), str(how.asked is None))
         self.memory = Remembered(how.memory, epoch(how.limits, *about)) if how.memory else None
         self.gathering.add([self.context.project])
 
