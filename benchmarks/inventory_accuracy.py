@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,7 @@ from typing import Any
 
 LABELS = Path(__file__).parent / "labels"
 RECALL, PRECISION = 0.90, 0.95
-OURS_ALONE = {"project", "host", "process"}
+OURS_ALONE = {"project", "host", "process", "build"}
 """Kinds that nobody labels."""
 NAMED = {"prompt", "agent", "tool", "pipeline", "training-job", "accelerator", "secret"}
 EITHER = {"workload": "kubernetes-object"}
@@ -112,6 +113,11 @@ def names(kind: str, key: str) -> set[str]:
     found = {key}
     if kind in ("kubernetes-object", "workload"):
         found |= {"/".join(key.split("/")[-2:]), key.split("/")[-1]}
+    if kind in ("provider", "hosted-model"):
+        found.add(re.sub(r"^(?:aws-|azure-|google-)(?=bedrock|openai|vertex)", "", key))
+    if kind == "accelerator":  # by whom it is asked for, with or without the kind of the object
+        path, _, name = key.partition("#")
+        found.add(f"{path}#{name.rpartition('/')[2]}")
     if kind == "cloud-resource":
         found |= {key.rpartition("#")[2], key.rpartition("#")[2].rpartition(".")[2]}
     return {f"{EITHER.get(kind, kind)}:{each}" for each in found}
@@ -157,11 +163,18 @@ def _made_up(
         if kind in OURS_ALONE or asset["attributes"].get("context", "") in ASIDE:
             continue
         places = [(place["path"], place["line"]) for place in asset["locations"]]
+        if kind == "library" and all(_is_lock(place) for place, _ in places):
+            continue  # what others need: no auditor lists that
         path, line = places[0] if places else ("", 0)
         elsewhere = not any((kind, place) in labelled for place, _ in places)
         for each in (score, kinds.setdefault(kind, Score())):
             each.wrong.append(f"{asset['id']}  ({path}:{line})")
             each.placed_wrong += kind not in NAMED or elsewhere
+
+
+def _is_lock(path: str) -> bool:
+    name = path.rpartition("/")[2]
+    return name.endswith((".lock", "-lock.json", "-lock.yaml", "go.sum", "-lock.yml"))
 
 
 def _is_at(asset: dict[str, Any], path: str) -> bool:

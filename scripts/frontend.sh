@@ -14,4 +14,6 @@ mkdir -p "$vendor"
 cat node_modules/htmx.org/dist/htmx.min.js node_modules/htmx.org/dist/ext/hx-sse.min.js |
   sed 's|//# sourceMappingURL=.*$||' >"$vendor/htmx.min.js"
 cp node_modules/htmx.org/LICENSE "$vendor/htmx.LICENSE.txt"
-echo "front end: $(wc -c <"$vendor/htmx.min.js") bytes in $vendor/htmx.min.js" >&2
+cp node_modules/cytoscape/dist/cytoscape.min.js "$vendor/cytoscape.min.js"
+cp node_modules/cytoscape/LICENSE "$vendor/cytoscape.LICENSE.txt"
+echo "front end: $(cat "$vendor"/*.js | wc -c) bytes of scripts in $vendor" >&2

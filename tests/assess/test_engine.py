@@ -10,7 +10,8 @@ from keepwall.content.detectors import catalogue
 from keepwall.rulebook import Rulebook
 from keepwall.rulebook.loader import rule_from
 from keepwall.rulebook.source import parse
-from keepwall.vocabulary.asset import Asset, AssetKind, Location
+from keepwall.vocabulary.asset import Asset, AssetKind, Location, Relation, RelationKind
+from keepwall.vocabulary.errors import RuleError
 from keepwall.vocabulary.fact import Fact
 from keepwall.vocabulary.scan import Inventory
 from keepwall.vocabulary.surface import Surface
@@ -140,3 +141,19 @@ def test_ten_thousand_facts_with_exceptions_are_judged_in_linear_time():
     )
     facts = [instruction("RUN", line) for line in range(1, 10_001)]
     assert len(assess(inventory(*facts), rules)) == 10_000
+
+
+def test_a_relation_excuses_the_asset_that_has_it():
+    rules = book("{asset: {kind: agent}, no_relation: [calls]}", "{name}")
+    first, second = (
+        Asset(AssetKind.AGENT, f"a.py#{name}", name, Surface.AGENT, (Location("a.py", 1),))
+        for name in ("first", "second")
+    )
+    edges = (
+        Relation(first.id, RelationKind.CALLS, second.id),
+        Relation(second.id, RelationKind.USES, first.id),
+    )
+    found = assess(Inventory((first, second), edges, (), ()), rules)
+    assert [each.message for each in found] == ["second"]
+    with pytest.raises(RuleError, match="unknown relation 'knows'"):
+        book("{asset: {kind: agent}, no_relation: [knows]}", "{name}")

@@ -105,6 +105,14 @@ def test_baseline(flawed: Path, capfd: pytest.CaptureFixture[str]) -> None:
     said(capfd, 1, str(flawed), "--baseline", "before.json")
 
 
+def test_a_baseline_in_the_target_counts_but_not_quietly(
+    flawed: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    said(capfd, 1, str(flawed), "-f", "json", "-o", "target/before.json")
+    _, err = said(capfd, 0, str(flawed), "--baseline", "target/before.json")
+    assert "the baseline target/before.json lies in what is scanned" in err
+
+
 @pytest.mark.parametrize("content", [None, "", "{}", '{"findings": []}'])
 def test_a_baseline_that_is_none(
     flawed: Path, capfd: pytest.CaptureFixture[str], content: str | None
@@ -156,6 +164,7 @@ def test_the_target_has_no_say(
     monkeypatch.chdir(flawed)
     _, err = said(capfd, 1, ".")
     assert "keepwall.toml lies in what is scanned" in err
+    assert "its own ignores cover 1 of the findings, which count all the same" in err
     said(capfd, 0, ".", "--config", "keepwall.toml")
 
 
@@ -213,12 +222,3 @@ def test_hostile_names_cannot_steer_the_terminal(
     for format_ in ("json", "sarif", "cyclonedx", "ocsf", "junit"):
         out, _ = said(capfd, 1, str(project), "-f", format_)
         assert out.encode()
-
-
-def test_first_screen_is_short(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    for number in range(30):
-        (project / f"train_{number}.py").write_text(FLAWED)
-    out, _ = said(capfd, 1, str(project))
-    assert out.count("train_") == 15
-    assert " more: --format json lists them all" in out
-    assert len(out.splitlines()) <= 40

@@ -114,7 +114,8 @@ def test_assets_of_every_kind(tree):
             "tool:agents/server.py#lookup",
         },
         AssetKind.MCP_SERVER: {"mcp-server:npx @acme/github", "mcp-server:python agents/server.py"},
-        AssetKind.WORKLOAD: {"workload:claims/Dockerfile", "workload:claims/lab"},
+        AssetKind.WORKLOAD: {"workload:claims/lab"},
+        AssetKind.BUILD: {"build:Dockerfile"},
         AssetKind.KUBERNETES_OBJECT: {"kubernetes-object:-/default/Pod/llm"},
         AssetKind.PIPELINE: {"pipeline:.github/workflows/ci.yml#ci"},
         AssetKind.IMAGE: {
@@ -181,7 +182,7 @@ def test_relations(tree):
             "tool:agents/server.py#lookup",
         ),
         (
-            "workload:claims/Dockerfile",
+            "build:Dockerfile",
             RelationKind.BUILT_FROM,
             "image:docker.io/library/python:3.11",
         ),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
+from keepwall.discover.git_state import history_state
 from keepwall.discover.limits import Limits
-from keepwall.discover.remembered import Remembered, epoch, mark
+from keepwall.discover.remembered import Remembered, epoch, mark, settled
 from keepwall.discover.tree import How, discover_tree
 
 CODE = "import openai\nopenai.OpenAI().chat.completions.create(model='gpt-4o')\n"
@@ -67,11 +69,9 @@ def test_a_damaged_memory_costs_only_time(tree: Path, tmp_path: Path):
 def test_a_file_just_written_is_not_remembered(tmp_path: Path):
     file = tmp_path / "a.py"
     file.write_text(CODE)
-    memory = Remembered(tmp_path / "m.db", b"1")
-    state = mark(file.stat())
-    memory.note("a.py", state, b"x")
-    memory.save()
-    assert Remembered(tmp_path / "m.db", b"1").look("a.py", state) is None
+    assert not settled(mark(file.stat()))
+    discover_tree(tmp_path, How(memory=tmp_path / "m.db"))
+    assert Remembered(tmp_path / "m.db", b"1").look("a.py", mark(file.stat())) is None
 
 
 def test_another_epoch_knows_nothing(tmp_path: Path):
@@ -84,3 +84,32 @@ def test_another_epoch_knows_nothing(tmp_path: Path):
     assert Remembered(tmp_path / "m.db", b"2").look("a.py", old) is None
     assert epoch(Limits(), "a") != epoch(Limits(), "b")
     assert epoch(Limits(files=1)) != epoch(Limits(files=2))
+
+
+@pytest.mark.real
+def test_a_history_is_read_again_only_when_it_grew(tmp_path: Path):
+    root = tmp_path / "tree"
+    root.mkdir()
+    key = "AKIA" + "QYLPMN5HFIQR7XYA"
+    git = ["git", "-C", str(root), "-c", "user.name=a", "-c", "user.email=a@b"]
+
+    def commit(text: str) -> None:
+        (root / "a.py").write_text(text)
+        subprocess.run([*git, "add", "."], check=True)
+        subprocess.run([*git, "commit", "--quiet", "-m", "x"], check=True)
+
+    subprocess.run(["git", "init", "--quiet", str(root)], check=True)
+    commit(f"aws_access_key_id = '{key}'\n")
+    commit("nothing\n")
+    assert not history_state(root)
+    time.sleep(2.1)
+    before = history_state(root)
+    how = How(memory=tmp_path / "m.db")
+    first = discover_tree(root, how)
+    assert [each.value["where"] for each in first.facts if each.kind == "secret.present"] == [
+        "history"
+    ]
+    assert discover_tree(root, how) == first
+    assert history_state(root) == before
+    commit("more\n")
+    assert history_state(root) != before

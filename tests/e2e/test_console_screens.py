@@ -5,28 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from console_screens import EMPTY, SCREENS
 from console_world import NARROW, SHOTS, WIDE, Watched, chromium, console, sign_in
 from playwright.async_api import Browser
-from server_samples import assets, findings
-
-from keepwall.server.queries import quote_parameter
 
 pytestmark = pytest.mark.real
-
-SCREENS = {
-    "overview": "/",
-    "inventory": "/inventory",
-    "asset": f"/inventory/asset?id={quote_parameter(assets()[0].id)}",
-    "asset-hostile": f"/inventory/asset?id={quote_parameter(assets()[2].id)}",
-    "findings": "/findings",
-    "finding": f"/findings/{findings()[0].fingerprint}",
-    "events": "/events",
-    "event": "/events/node-1:boot:3",
-    "incidents": "/incidents",
-    "incident": "/incidents/inc-1",
-}
-EMPTY = {"overview": "/", "inventory": "/inventory", "findings": "/findings", "events": "/events"}
-EMPTY["incidents"] = "/incidents"
 
 
 async def picture(watched: Watched, name: str) -> None:
@@ -50,6 +33,11 @@ async def shoot(browser: Browser, served, screens: dict[str, str], prefix: str) 
                 await watched.page.wait_for_function("window.htmx !== undefined")
                 if name == "events":
                     await watched.page.wait_for_selector("[data-state=live]")
+                if (
+                    name.startswith(("graph", "asset"))
+                    and await watched.page.locator("#graph").count()
+                ):
+                    await watched.page.wait_for_selector("#graph[data-ready=true]")
                 await picture(watched, f"{prefix}{name}-{scheme}-{size}")
             await context.close()
 

@@ -54,6 +54,13 @@ def flipping(*values):
     kept.append(ctypes.c_char.from_buffer(page))
     return ctypes.addressof(kept[-1])
 
+def rounds(most, seconds=15):
+    # Yields numbers until there were so many or the time is up: a busy machine does fewer of them.
+    end = time.monotonic() + seconds
+    for number in range(most):
+        if time.monotonic() > end: return
+        yield number
+
 def refused(attempt, *arguments):
     try:
         return "done: %r" % (attempt(*arguments),)

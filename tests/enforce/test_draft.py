@@ -148,3 +148,19 @@ def test_a_draft_is_valid_and_allows_what_was_used(
     for use, wanted in ((Use.READ, read), (Use.WRITE, write), (Use.EXECUTE, execute)):
         for path in wanted:
             assert policy.decide(use, path).allowed or path in left or ascii(path)[1:-1] in left
+
+
+def test_compiled_code_of_packages_is_left_out_and_of_the_project_stays_narrow():
+    library = "/srv/venv/lib/python3.11/site-packages/pip/__pycache__"
+    own = "/srv/app/pkg/__pycache__"
+    written = (library, f"{library}/a.cpython-311.pyc.123", own, f"{own}/b.cpython-311.pyc.456")
+    found = draft(used(write=written, changed=set(written)), "a", HOME)
+    assert paths(found.envelope.file.write) == [f"{own}/**"]
+    (line,) = found.left_out
+    assert line.startswith(f"writing 1 bytecode caches of installed packages, such as {library}: ")
+
+
+def test_a_program_in_a_place_of_credentials_is_not_learned():
+    found = draft(used(execute=(f"{HOME}/.ssh/tool", "/bin/a")), "a", HOME)
+    assert paths(found.envelope.process.allow) == ["/bin/a"]
+    assert found.left_out == (f"starting {HOME}/.ssh/tool: a place of credentials",)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import struct
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keepwall.enforce.runtime.elf import interpreter
+from keepwall.enforce.runtime.elf import interpreter, script_interpreter
 
 
 def image(name: bytes, *, order: str = "<", kind: int = 3, count: int = 1, at: int = 64) -> bytes:
@@ -49,6 +50,17 @@ def test_a_real_program_and_what_is_none(tmp_path: Path):
     assert "/ld-" in interpreter(Path(sys.executable).resolve())
     assert interpreter(tmp_path / "nothing") == ""
     assert interpreter(tmp_path) == ""
+    assert script_interpreter(Path(sys.executable)) == ""
+
+
+def test_what_a_script_names(tmp_path: Path):
+    (tmp_path / "script").write_text("#!/bin/sh\n")
+    assert script_interpreter(tmp_path / "script") == "/bin/sh"
+
+
+def test_a_fifo_in_place_of_a_program_holds_nobody_up(tmp_path: Path):
+    os.mkfifo(tmp_path / "fifo")
+    assert interpreter(tmp_path / "fifo") == script_interpreter(tmp_path / "fifo") == ""
 
 
 @given(st.binary(max_size=400), st.sampled_from([b"", b"\x7fELF\x02\x01", b"#!"]))

@@ -106,7 +106,7 @@ def test_a_mode_flipped_by_another_thread_is_the_file_that_was_looked_at(world: 
 open(WORK + '/mine', 'w').close()
 good, bad = (WORK + '/mine').encode(), SECRET.encode()
 page = flipping(good, bad)
-for _ in range(3000):
+for _ in rounds(3000):
     try: kernel.call('fchmodat', -100, page, 0o777, 0)
     except OSError: pass
 """)

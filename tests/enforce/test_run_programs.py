@@ -91,7 +91,7 @@ arguments = [b'x', {str(world.root / "open/tee")!r}.encode(), {str(marker)!r}.en
 argv = (ctypes.c_char_p * 4)(*arguments)
 nothing = os.open('/dev/null', os.O_RDONLY)
 late = 0
-for _ in range(600):
+for _ in rounds(600):
     pid = os.fork()
     if not pid:
         os.dup2(nothing, 0); os.dup2(nothing, 2)
@@ -126,7 +126,7 @@ def start():
     while True:
         try: call('execve', page, argv, None)
         except OSError: pass
-for _ in range(150):
+for _ in rounds(150):
     pid = os.fork()
     if not pid:
         os.dup2(os.open('/dev/null', os.O_RDONLY), 0); os.dup2(0, 2)

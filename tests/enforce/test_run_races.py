@@ -18,7 +18,7 @@ def read(path):
     with open(at, 'rb') as file: return file.read(99)
 def tell(times, path):
     seen = {}
-    for _ in range(times):
+    for _ in rounds(times):
         found = read(path); seen[found] = seen.get(found, 0) + 1
     print(seen)
 """
@@ -92,7 +92,7 @@ if not os.fork():
             except OSError: pass
     os._exit(0)
 seen = set()
-for _ in range(5000):
+for _ in rounds(5000):
     try:
         with open(target, 'a+') as file: file.seek(0); seen.add(file.read())
     except OSError: pass

@@ -170,7 +170,7 @@ def name(port): return struct.pack('=H', 2) + struct.pack('!H4s', port, bytes([1
 good, bad = name(GOOD), name(BAD)
 page = flipping(good, bad)
 done = wrong = 0
-for _ in range(20000):
+for _ in rounds(20000):
     s = socket.socket()
     try:
         call('connect', s.fileno(), page, 16)
@@ -184,7 +184,7 @@ print('connected', done, 'wrong', wrong)
     )
     result = world.python(code, egress=egress(allowed), timeout=110)
     assert "wrong 0" in result.out, result.text
-    assert int(result.out.split()[1]) > 100
+    assert int(result.out.split()[1]) > 20
     assert forbidden.came == 0
 
 
@@ -203,7 +203,7 @@ def swap():
         os.dup2(tcp.fileno(), slot); os.dup2(unix.fileno(), slot)
 threading.Thread(target=swap, daemon=True).start()
 bad = struct.pack('=H', 2) + struct.pack('!H4s', BAD, bytes([127, 0, 0, 1])) + bytes(8)
-for _ in range(4000):
+for _ in rounds(4000):
     for address in (bad, struct.pack('=H', 1) + b'\\0nothing'):
         try: call('connect', slot, address, len(address))
         except OSError: pass
@@ -357,7 +357,7 @@ mine = socket.socket(socket.AF_UNIX); mine.bind(WORK + '/door'); mine.listen(409
 good, bad = ((WORK + '/door').encode(), {str(world.root / "secret/door")!r}.encode())
 page = flipping(*((struct.pack('=H', 1) + each).ljust(109, b'\\0') for each in (good, bad)))
 size = 110
-for _ in range(3000):
+for _ in rounds(3000):
     s = socket.socket(socket.AF_UNIX)
     try: call('connect', s.fileno(), page, size)
     except OSError: pass

@@ -9,7 +9,9 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
+from store_samples import asset, result
 
+from keepwall.foundation.store.asset_search import AssetFilter
 from keepwall.foundation.store.database import connect
 from keepwall.foundation.store.migrate import bring_to_head, scripts
 from keepwall.foundation.store.schema import HEAD, METADATA
@@ -96,14 +98,39 @@ def test_processes_may_open_one_new_database_at_once(store_url: str) -> None:
     assert [opener.communicate(timeout=60)[0] for opener in openers] == ["opened\n"] * 4
 
 
+def as_the_first_schema_left_it(url: str) -> None:
+    database = connect(url)
+    with database.write("test") as connection:
+        for table in ("document_history", "triage", "triage_steps", "changes", "views"):
+            connection.execute(text(f"DROP TABLE {table}"))
+        for table, column in (
+            ("assets", "owner"),
+            ("assets", "zone"),
+            ("assets", "context"),
+            ("findings", "exposure"),
+        ):
+            connection.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    database.close()
+
+
+def test_assets_of_the_first_schema_get_their_facets(store_url: str) -> None:
+    odd = asset("a", "a.py", owner="Zo\udcff\0", context="test")
+    plain = asset("b", "b.py")
+    with Store.open(store_url) as store:
+        store.scans.record(result("repo", assets=(odd, plain)))
+        expected = store.asset_search.facets(AssetFilter())
+    as_the_first_schema_left_it(store_url)
+    with Store.open(store_url) as store:
+        assert store.asset_search.facets(AssetFilter()) == expected
+        assert expected["owner"] == [("(none)", 1), ("Zo\\udcff\\x00", 1)]
+        assert store.asset_search.find(AssetFilter(context="test"))[0].asset == odd
+
+
 def test_documents_of_the_first_schema_begin_their_history(store_url: str) -> None:
     with Store.open(store_url) as store:
         store.documents.put("envelopes", "claims", 3, b"three")
-    database = connect(store_url)
-    with database.write("test") as connection:  # as the first schema left it
-        connection.execute(text("DROP TABLE document_history"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
-    database.close()
+    as_the_first_schema_left_it(store_url)
     with Store.open(store_url) as store:
         past = store.documents.history("envelopes", "claims")
         assert [(each.generation, each.at, each.body) for each in past] == [(3, None, b"three")]

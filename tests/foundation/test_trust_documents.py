@@ -12,9 +12,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from keepwall.formats import dsse
+from keepwall.foundation.trust.installed import installed_root
 from keepwall.foundation.trust.signer import Signer
 from keepwall.foundation.trust.statement import STATEMENT_TYPE, key_id
-from keepwall.foundation.trust.trust import RENEW_BEFORE, ROLE_LIFE, Trust, installed_root
+from keepwall.foundation.trust.trust import RENEW_BEFORE, ROLE_LIFE, Trust
 from keepwall.foundation.trust.verify import Verifier
 from keepwall.vocabulary.errors import ConfigError, FormatError, IntegrityError
 

@@ -48,7 +48,7 @@ class Client:
     async def post(
         self,
         path: str,
-        fields: dict[str, str] | None = None,
+        fields: dict[str, str | list[str]] | None = None,
         *,
         origin: str | None = "",
         **headers: str,
@@ -57,7 +57,12 @@ class Client:
         if origin is not None:
             headers = {"origin": origin or f"http://{self.host}", **headers}
         headers.setdefault("content-type", "application/x-www-form-urlencoded")
-        return await self.send("POST", path, headers, urlencode(fields or {}).encode())
+        return await self.send("POST", path, headers, urlencode(fields or {}, doseq=True).encode())
+
+    async def json(self, method: str, path: str, value: object, **headers: str) -> Answer:
+        """Send JSON, as a program does."""
+        headers.setdefault("content-type", "application/json")
+        return await self.send(method, path, headers, json.dumps(value).encode())
 
     async def send(
         self, method: str, path: str, headers: dict[str, str], body: bytes = b""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from keepwall.foundation.clock import Clock, SystemClock
 from keepwall.foundation.store.store import Store
+from keepwall.prove.record import EvidenceRecorder
 from keepwall.server.live import LiveFeed
 from keepwall.vocabulary.asset import Asset, AssetKind, Location, Relation, RelationKind
 from keepwall.vocabulary.decision import Effect, Plane, Strength, Tier
@@ -15,6 +18,7 @@ from keepwall.vocabulary.finding import Finding, fingerprint
 from keepwall.vocabulary.incident import Incident, IncidentState, TimelineEntry
 from keepwall.vocabulary.scan import ScanInfo, ScanResult
 from keepwall.vocabulary.surface import Severity, Surface
+from keepwall.workflows.triage import TriageOrder, triage
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 HOSTILE = "\x1b[2J<img src=x onerror=alert(1)>\u202egnp.\udcff'\"&{{7*7}}.ipynb"
@@ -34,10 +38,23 @@ class MovableClock:
         self.time += step
 
 
+class Records:
+    """A ledger that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.records: list[bytes] = []
+
+    def append(self, records: list[bytes]) -> list[int]:
+        self.records.extend(records)
+        return list(range(len(self.records) - len(records), len(self.records)))
+
+
 class Planes:
     """Planes that obey at once and write it into the incident, or do not answer."""
 
-    def __init__(self, store: Store, live: LiveFeed) -> None:
+    def __init__(self, store: Store, live: LiveFeed, clock: Clock | None = None) -> None:
+        self.clock = clock or SystemClock()
+        self.ledger = Records()
         self._store = store
         self._live = live
         self.reachable = True
@@ -52,6 +69,12 @@ class Planes:
         self._reach()
         self.contained.pop(incident, None)
         self._write(incident, "released", "The containment is lifted", IncidentState.OPEN)
+
+    async def triage(self, order: TriageOrder, actor: str) -> None:
+        self._reach()
+        evidence = EvidenceRecorder(self.ledger, self.clock)
+        triage(self._store, evidence, self.clock, order, actor)
+        self._live.publish("finding", 0, order.state.value)
 
     def _reach(self) -> None:
         if not self.reachable:
@@ -205,8 +228,20 @@ def incident(name: str = "inc-1", title: str = "Agent sends restricted data out"
     )
 
 
+def before(scan: ScanInfo) -> ScanResult:
+    """Return the scan of the day before: another owner, a dataset that is gone, fewer findings."""
+    agent, model, notebook, endpoint = assets()
+    dataset = Asset(AssetKind.DATASET, "hf/claims-2025", "claims-2025", Surface.DATA)
+    day = timedelta(days=1)
+    info = replace(
+        scan, id="scan-0", started_at=scan.started_at - day, finished_at=scan.finished_at - day
+    )
+    earlier = (replace(agent, owner="nobody"), model, notebook, endpoint, dataset)
+    return ScanResult(earlier, (), findings()[1:], (), info)
+
+
 def fill(store: Store) -> None:
-    """Record one scan, eight events and an incident."""
+    """Record two scans, eight events and an incident."""
     agent, model, notebook, endpoint = assets()
     relations = (
         Relation(agent.id, RelationKind.USES, model.id),
@@ -220,6 +255,7 @@ def fill(store: Store) -> None:
         Unread(f"data/{HOSTILE}", "larger than the limit"),
         Unread("models/x.onnx", "permission denied"),
     )
+    store.scans.record(before(scan))
     store.scans.record(ScanResult(assets(), relations, findings(), unread, scan))
     effects = (Effect.DENY, Effect.ALLOW, Effect.AUDIT)
     store.events.append([event(number, effects[number % 3]) for number in range(8)])

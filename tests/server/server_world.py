@@ -39,6 +39,6 @@ class World:
 
 def make_world(store: Store, **options: bool) -> World:
     live, clock = LiveFeed(buffer=4, watchers=3), MovableClock()
-    planes = Planes(store, live)
+    planes = Planes(store, live, clock)
     app = create_app(store, live, actions=planes, clock=clock, **options)
     return World(store, live, planes, clock, app, new_password(store), new_api_token(store))

@@ -16,11 +16,16 @@ from keepwall.vocabulary.decision import Effect
 AGENT = "agent:agents/claims.py%23claims"
 QUESTIONS = {
     "/status": "/status",
-    "/assets": "/assets?limit=2",
+    "/blueprint": "/blueprint",
+    "/assets": "/assets?limit=2&sort=newest",
+    "/facets": "/facets?surface=agent",
+    "/graph": f"/graph?asset={AGENT}",
     "/asset": f"/asset?id={AGENT}",
     "/relations": "/relations",
     "/findings": "/findings?surface=registry",
+    "/findings/triage": "/findings/triage",
     "/findings/{id}": f"/findings/{findings()[0].fingerprint}",
+    "/findings/{id}/triage": f"/findings/{findings()[0].fingerprint}/triage",
     "/events": "/events?limit=3",
     "/events/{id}": "/events/node-1:boot:3",
     "/incidents": "/incidents?state=open",
@@ -28,8 +33,23 @@ QUESTIONS = {
     "/incidents/{id}/contain": "/incidents/inc-1/contain",
     "/incidents/{id}/release": "/incidents/inc-1/release",
     "/scans": "/scans",
+    "/scans/{id}": "/scans/scan-1",
     "/scans/{id}/unread": "/scans/scan-1/unread",
+    "/scans/{id}/changes": "/scans/scan-1/changes",
+    "/drift": "/drift?before=scan-0&after=scan-1",
+    "/changes": f"/changes?about={AGENT}",
+    "/views": "/views",
     "/openapi.json": "/openapi.json",
+}
+
+
+BODIES = {
+    "/findings/triage": {
+        "fingerprints": [findings()[0].fingerprint],
+        "state": "false-positive",
+        "reason": "the file is a fixture",
+    },
+    "/views": {"name": "Mine", "address": "/findings?owner=me"},
 }
 
 
@@ -44,7 +64,12 @@ async def test_real_answers_are_what_the_document_says(world: World, operation: 
     document = (await program.get("/api/v1/openapi.json")).json()
     described = document["paths"][f"/api/v1{operation.path}"][operation.method.lower()]
     path = f"/api/v1{QUESTIONS[operation.path]}"
-    answer = await (program.get(path) if operation.method == "GET" else program.post(path))
+    if operation.method == "DELETE":
+        path += "?name=Mine"
+    if operation.body is not None:
+        answer = await program.json("POST", path, BODIES[operation.path])
+    else:
+        answer = await program.send(operation.method, path, {})
     assert answer.status == 200
     assert answer.header("content-type") == "application/json"
     schema = described["responses"]["200"]["content"]["application/json"]["schema"]
@@ -98,6 +123,16 @@ async def test_parameters_in_the_document_are_those_that_are_checked(world: Worl
         ("/findings?severity=worst", 400),
         ("/findings?colour=red", 400),
         ("/assets?offset=-1", 400),
+        ("/assets?after=nonsense", 400),
+        ("/assets?after=WyJhIiwiYiJd&sort=newest", 400),
+        ("/assets?sort=worst", 400),
+        ("/graph?asset=none", 404),
+        ("/graph?limit=5001", 400),
+        ("/drift?before=scan-0", 400),
+        ("/drift?before=scan-0&after=none", 404),
+        ("/scans/none", 404),
+        ("/findings/none/triage", 404),
+        ("/findings?state=closed", 400),
         ("/assets?search=%00", 400),
         ("/assets?search=" + "x" * 201, 400),
         ("/events?before=99999999999999999999999", 400),

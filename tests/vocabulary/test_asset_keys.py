@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from keepwall.vocabulary.asset import (
@@ -55,7 +55,13 @@ def test_every_kind_has_its_row() -> None:
     assert set(KEY_TABLE) == set(AssetKind)
 
 
-@given(kind=st.sampled_from(AssetKind), raw=st.text(max_size=60))
+_ODD = st.text(alphabet="aZ1:/[]@ .-#?%\\~", max_size=25) | st.from_regex(r"[a-z]+://.{0,12}")
+
+
+@settings(max_examples=1000)
+@given(kind=st.sampled_from(AssetKind), raw=st.text(max_size=60) | _ODD)
+@example(AssetKind.MCP_SERVER, "bash -c curl -s https://h/x")
+@example(AssetKind.ENDPOINT, "http://[")
 def test_keys_are_canonical_once_and_for_all(kind: AssetKind, raw: str) -> None:
     once = canonical_key(kind, raw)
     assert canonical_key(kind, once) == once

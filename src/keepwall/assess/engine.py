@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from keepwall.assess.message import evidence, render
 from keepwall.rulebook.book import Rulebook
@@ -16,6 +16,9 @@ from keepwall.vocabulary.finding import Finding, fingerprint
 from keepwall.vocabulary.json_value import JsonValue
 from keepwall.vocabulary.scan import Inventory
 
+_SEVERAL = frozenset({"secret.present"})
+"""Facts of which a line may hold several that matter one by one."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class _Hit:
@@ -25,12 +28,13 @@ class _Hit:
     asset: str
     evidence: str
     message: str
+    within: str = ""
 
     @property
     def place(self) -> tuple[str, ...]:
-        """What makes two hits of a rule one: the line, or the evidence where there is no line."""
+        """What makes two hits of a rule one: the line (and what is `within`), else the evidence."""
         if self.location.line:
-            return (str(self.location),)
+            return (str(self.location), self.within)
         return (self.asset, self.location.path, self.evidence)
 
 
@@ -69,7 +73,8 @@ def _hits(rule: Rule, clause: Clause, index: _Index) -> Iterator[_Hit]:
     if clause.fact:
         for fact in index.facts.get(clause.fact, ()):
             if clause.holds_for_fact(fact) and index.fits(clause, fact.asset, fact.path):
-                yield _hit(rule, fact.value, fact.asset, Location(fact.path, fact.line))
+                hit = _hit(rule, fact.value, fact.asset, Location(fact.path, fact.line))
+                yield replace(hit, within=hit.evidence) if clause.fact in _SEVERAL else hit
         return
     for asset in index.assets:
         location = min(asset.locations, default=Location(""))
@@ -88,6 +93,7 @@ class _Index:
     assets: tuple[Asset, ...]
     facts: Mapping[str, list[Fact]]
     near: Mapping[tuple[str, Scope, str], list[Fact]]
+    linked: frozenset[tuple[str, str]]
     answers: dict[tuple[int, str], bool] = field(default_factory=dict)
 
     @classmethod
@@ -98,10 +104,13 @@ class _Index:
             facts[fact.kind].append(fact)
             near[fact.kind, Scope.ASSET, fact.asset].append(fact)
             near[fact.kind, Scope.PATH, fact.path].append(fact)
-        return cls(inventory.assets, facts, near)
+        linked = frozenset((each.source, str(each.kind)) for each in inventory.relations)
+        return cls(inventory.assets, facts, near, linked)
 
     def fits(self, clause: Clause, asset: str, path: str) -> bool:
         """Return whether what `clause` demands nearby is there, and nothing that excuses."""
+        if any((asset, kind) in self.linked for kind in clause.unlinked):
+            return False
         scopes = {Scope.ASSET: asset, Scope.PATH: path}
         return all(self._there(each, scopes[each.same]) for each in clause.demanded) and not any(
             self._there(each, scopes[each.same]) for each in clause.unless

@@ -90,7 +90,7 @@ def verify_(*, file: Path, root: str | None, format_: str) -> ExitCode:
     Exit codes: 0 proven, 1 damaged or forged, 2 usage, 3 only consistent with itself, because
     there was no root to believe.
     """
-    from keepwall.foundation.trust.trust import installed_revocations, installed_root
+    from keepwall.foundation.trust.installed import installed_revocations, installed_root
     from keepwall.prove.verify import claimed_root, verify
 
     here = StateDirectory.default().trust
@@ -112,7 +112,7 @@ command = evidence
 
 def _ledger() -> LedgerLog:
     from keepwall.foundation.ledger.log import LedgerLog
-    from keepwall.foundation.trust.trust import installed_root
+    from keepwall.foundation.trust.installed import installed_root
     from keepwall.foundation.trust.verify import Verifier
 
     state = StateDirectory.default()

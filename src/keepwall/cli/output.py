@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -50,6 +48,8 @@ def color_wanted() -> bool:
 
 def width() -> int:
     """Return the width of the terminal in cells; `FALLBACK_WIDTH` where there is none."""
+    import shutil  # late, as `tempfile` below: `run` prints no table and writes no file
+
     return max(40, shutil.get_terminal_size((FALLBACK_WIDTH, 24)).columns)
 
 
@@ -81,6 +81,8 @@ def _replace(path: Path, data: bytes) -> None:
     if path.exists() and not path.is_file():  # /dev/stdout, a pipe: nothing to replace
         path.write_bytes(data)
         return
+    import tempfile
+
     real = path.resolve()
     descriptor, temporary = tempfile.mkstemp(prefix=f".{real.name}.", dir=real.parent)
     try:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 
+from keepwall.assess.surroundings import context_of
 from keepwall.cli.table import (
     BOLD,
     DIM,
@@ -12,6 +12,7 @@ from keepwall.cli.table import (
     RED,
     SEVERITY_STYLE,
     Cell,
+    fitted,
     fitted_tail,
     render_table,
     styled,
@@ -25,26 +26,34 @@ from keepwall.workflows.verdict import Verdict
 
 FIRST_SCREEN = 15
 UNREAD_SHOWN = 3
-_BESIDE = re.compile(
-    r"(?:^|/)(?:tests?|testing|docs?|examples?|benchmarks?|fixtures|cassettes|vendor)/"
-    r"|(?:^|/)(?:test_[^/]*|conftest)\.py$|_test\.py$"
-)
 
 
 def report(
-    result: ScanResult, verdict: Verdict, fail_on: Severity, *, width: int, color: bool
+    result: ScanResult,
+    verdict: Verdict,
+    fail_on: Severity,
+    *,
+    width: int,
+    color: bool,
+    every: bool = False,
 ) -> str:
-    """Return the report as text of at most `width` cells per line, with a final newline."""
+    """Return the report as text of at most `width` cells per line, with a final newline.
+
+    It names the `FIRST_SCREEN` things that expose most: a row stands for a rule and the assets of
+    one kind that fail it. With `every` it has a row for each finding.
+    """
     known = {each.fingerprint for each in verdict.known}
     findings = sorted(
         (each for each in result.findings if each.fingerprint not in known), key=_importance
     )
     parts = [_headline(result, width=width, color=color)]
     if findings:
-        rows = _rows(findings)
-        parts.append(_findings(rows[:FIRST_SCREEN], width=width, color=color))
-        if (more := len(findings) - sum(count for _, count in rows[:FIRST_SCREEN])) > 0:
-            parts[-1] += f"\n… and {more} more: --format json lists them all"
+        rows = [[each] for each in findings] if every else _grouped(findings)
+        shown = rows if every else rows[:FIRST_SCREEN]
+        parts.append(_findings(shown, width=width, color=color))
+        if more := len(findings) - sum(map(len, shown)):
+            rest = _plural(len(rows) - len(shown), "more row")
+            parts[-1] += f"\n… {_plural(more, 'finding')} in {rest}: add --all to see them"
     parts += [
         _surfaces(result, findings, width=width, color=color),
         *_left_out(result, verdict, width=width, color=color),
@@ -53,22 +62,22 @@ def report(
     return "\n\n".join(parts) + "\n"
 
 
-def _importance(finding: Finding) -> tuple[int, bool, str, str, int]:
-    """Return what to show first: what is worst, and of that what is shipped before what tests it.
-
-    Only the order follows the path, which the target decides; counts and the exit code do not.
-    """
+def _importance(finding: Finding) -> tuple[int, int, str, str, int]:
+    """Return what to show first: what exposes most, and of that what is worst."""
     place = finding.location
-    beside = _BESIDE.search(place.path) is not None
-    return (-finding.severity.rank, beside, finding.rule, place.path, place.line)
+    return (-finding.exposure, -finding.severity.rank, finding.rule, place.path, place.line)
 
 
-def _rows(findings: list[Finding]) -> list[tuple[Finding, int]]:
-    """Return the first finding of each rule in each file, with how many it stands for."""
-    counts = Counter((each.severity, each.rule, each.location.path) for each in findings)
-    first = {(each.severity, each.rule, each.location.path): each for each in reversed(findings)}
-    order = dict.fromkeys((each.severity, each.rule, each.location.path) for each in findings)
-    return [(first[key], counts[key]) for key in order]
+def _grouped(findings: list[Finding]) -> list[list[Finding]]:
+    """Return the findings by rule, kind of asset and whether they lie beside the product.
+
+    The groups and what is in them keep the order of `findings`.
+    """
+    groups: dict[tuple[str, str, bool], list[Finding]] = {}
+    for each in findings:
+        beside = context_of(each.location.path) != ""
+        groups.setdefault((each.rule, each.asset.partition(":")[0], beside), []).append(each)
+    return list(groups.values())
 
 
 def _plural(count: int, word: str, words: str = "") -> str:
@@ -90,18 +99,35 @@ def _headline(result: ScanResult, *, width: int, color: bool) -> str:
     return f"{styled(target, BOLD, color=color)}: {facts}"
 
 
-def _findings(findings: list[tuple[Finding, int]], *, width: int, color: bool) -> str:
+def _findings(groups: list[list[Finding]], *, width: int, color: bool) -> str:
     rows = [
         (
-            Cell(each.severity, SEVERITY_STYLE[each.severity]),
-            Cell(each.rule, DIM),
-            Cell(str(each.location), tail=True),
-            (each.message or each.title) + (f" (+{count - 1} in this file)" if count > 1 else ""),
+            Cell(first.severity, SEVERITY_STYLE[first.severity]),
+            Cell(first.rule, DIM),
+            Cell(str(first.location) or "(all of it)", tail=True),
+            first.message or first.title,
         )
-        for each, count in findings
+        for first, *_ in groups
     ]
     headers = ("severity", "rule", "where", "what")
-    return render_table(headers, rows, width=width, color=color, shrink=((3, 32), (2, 16), (3, 8)))
+    table = render_table(
+        headers, rows, width=width, color=color, shrink=((2, 36), (3, 40), (2, 16), (3, 8))
+    )
+    head, *lines = table.splitlines()
+    shown = [head]
+    for line, (first, *others) in zip(lines, groups, strict=True):
+        shown.append(line)
+        if below := "; ".join(filter(None, (_others(others), first.reason))):
+            shown.append(styled(fitted(f"{'':10}{below}", width).rstrip(), DIM, color=color))
+    return "\n".join(shown)
+
+
+def _others(others: list[Finding]) -> str:
+    """Return how many findings a row stands for beside its first one, and in how many files."""
+    if not others:
+        return ""
+    files = len({each.location.path for each in others})
+    return f"and {len(others):,} more in {_plural(files, 'file')}"
 
 
 def _surfaces(result: ScanResult, findings: list[Finding], *, width: int, color: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import date
 from pathlib import Path
 
 import click
@@ -45,8 +46,11 @@ MAX_BASELINE_BYTES = 256 << 20
 @click.option("--store", metavar="URL", help="Record the result in this database.")
 @click.option("--no-store", is_flag=True, help="Record the result nowhere.")
 @click.option("--all", "every", is_flag=True, help="Show every finding, not what exposes most.")
+@click.option("--fix", is_flag=True, help="Mend what can be mended mechanically, then scan again.")
+@click.option("--dry-run", is_flag=True, help="With --fix: print the changes, write nothing.")
 @click.option("--fresh", is_flag=True, help="Read all files again, also those unchanged.")
-def command(
+@click.option("--no-probe", is_flag=True, help="Of a host: send its AI servers no request.")
+def command(  # noqa: PLR0913 - one for each option
     targets: tuple[str, ...],
     *,
     format_: str | None,
@@ -57,26 +61,38 @@ def command(
     store: str | None,
     no_store: bool,
     every: bool,
+    fix: bool,
+    dry_run: bool,
     fresh: bool,
+    no_probe: bool,
 ) -> ExitCode:
     """Find the AI in each TARGET (a path, or host), and judge it.
 
-    Nothing that is scanned is run, imported or fetched. A configuration file inside a target has no
-    say: name it with --config to trust it. Findings beat an incomplete answer: the exit code is 1
-    if something fails, even when something else was not read.
+    Nothing that is scanned is run, imported or fetched. Of a host, each server of AI gets one
+    harmless request over loopback, to see if it asks for credentials. A configuration file inside a
+    target has no say: name it with --config to trust it. Findings beat an incomplete answer: the
+    exit code is 1 if something fails, even when something else was not read. --fix changes files of
+    the target, each after a scan of the mended copy; the report and the exit code are then of what
+    is left.
     """
-    from keepwall.workflows.scan import combined, scan, target_path
+    from keepwall.workflows.scan import combined, target_path
 
+    if dry_run and not fix:
+        raise ConfigError("--dry-run says what --fix would do", hint="add --fix")
     paths = [path for path in map(target_path, targets) if path]
     config = load_config(
         {"format": format_, "fail-on": fail_on, "store": store}, file=config_file, targets=paths
     )
-    known = _baseline(baseline) if baseline else None
-    with progress() as tell:
-        remember = None if fresh else StateDirectory.default().remembered
-        results = [
-            scan(target, config=config, progress=tell, remember=remember) for target in targets
-        ]
+    known = _baseline(baseline, paths) if baseline else None
+    results = _scanned(targets, config, fresh=fresh, probe=not no_probe)
+    if fix:
+        from keepwall.cli.fixes import mend
+
+        changed = mend(targets, results, dry_run=dry_run, output=output)
+        if dry_run:
+            return judge(combined(results), config.fail_on, known or ()).exit_code
+        if changed:
+            results = _scanned(targets, config, fresh=fresh, probe=not no_probe)
     if not no_store:
         _record(results, config)
     result = combined(results)
@@ -86,8 +102,22 @@ def command(
     return verdict.exit_code
 
 
-def _baseline(path: Path) -> frozenset[str]:
-    """Return the fingerprints of a former result."""
+def _scanned(
+    targets: tuple[str, ...], config: Config, *, fresh: bool, probe: bool
+) -> list[ScanResult]:
+    """Return the scans of the targets, one for each."""
+    from keepwall.workflows.scan import scan
+
+    remember = None if fresh else StateDirectory.default().remembered
+    with progress() as tell:
+        return [
+            scan(target, config=config, progress=tell, remember=remember, probe=probe)
+            for target in targets
+        ]
+
+
+def _baseline(path: Path, targets: list[Path]) -> frozenset[str]:
+    """Return the fingerprints of a former result; that it lies in a target is said aloud."""
     from keepwall.formats.scan_json import decode_scan
 
     try:
@@ -104,6 +134,8 @@ def _baseline(path: Path) -> frozenset[str]:
         former = decode_scan(data)
     except FormatError as error:
         raise ConfigError(error.message, place=str(path), hint=error.hint) from error
+    if any(path.resolve().is_relative_to(target.resolve()) for target in targets):
+        note(f"the baseline {path} lies in what is scanned: whoever changes that can change it")
     return frozenset(each.fingerprint for each in former.findings)
 
 
@@ -160,12 +192,14 @@ def _rendered(
 
 def _tell(result: ScanResult, verdict: Verdict, config: Config, *, table: bool) -> None:
     """Say on standard error what a reader of the data alone would miss."""
+    today = SystemClock().now().date()
     if config.untrusted:
         note(
             f"{config.untrusted} lies in what is scanned, so its settings and ignores do not count;"
             " name it with --config to trust it"
         )
-    today = SystemClock().now().date()
+        if own := _own_ignores(result, config.untrusted, today):
+            note(f"its own ignores cover {own} of the findings, which count all the same")
     for each in config.ignores:
         if each.expires < today:
             note(f"{each.place}: this ignore expired on {each.expires} and has no effect")
@@ -178,3 +212,14 @@ def _tell(result: ScanResult, verdict: Verdict, config: Config, *, table: bool) 
             note(f"not read: {part.path}: {part.reason}")
         if len(result.unread) > 5:  # noqa: PLR2004 - as many as fit a glance
             note(f"not read: {len(result.unread) - 5} more; --format json lists them")
+
+
+def _own_ignores(result: ScanResult, file: str, today: date) -> int:
+    """Return how many findings a configuration file of the target would leave out."""
+    from keepwall.workflows.scan import without_ignored
+
+    try:
+        ignores = load_config(file=Path(file)).ignores
+    except ConfigError:
+        return 0  # broken or hostile, and without a say
+    return len(without_ignored(result.findings, ignores, today)[1])

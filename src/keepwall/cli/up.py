@@ -17,11 +17,25 @@ if TYPE_CHECKING:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address of the console.")
 @click.option("--port", default=8740, show_default=True, help="Port of the console.")
 @click.option("--store", default="", metavar="URL", help="PostgreSQL instead of SQLite.")
+@click.option(
+    "--every",
+    default=60.0,
+    show_default=True,
+    type=click.FloatRange(1, 240),
+    metavar="SECONDS",
+    help="How often TARGETS are looked at again; unchanged files are not read twice.",
+)
 @click.option("--keep-password", is_flag=True, help="Keep the password of an earlier start.")
 def command(
-    targets: tuple[str, ...], host: str, port: int, store: str, *, keep_password: bool
+    targets: tuple[str, ...],
+    host: str,
+    port: int,
+    store: str,
+    *,
+    every: float,
+    keep_password: bool,
 ) -> None:
-    """Start the control plane and its console; scan TARGETS now and every hour."""
+    """Start the control plane and its console; scan TARGETS now and whenever they change."""
     import asyncio
 
     from keepwall.foundation.clock import SystemClock
@@ -29,7 +43,12 @@ def command(
     from keepwall.server.control_plane import Settings
 
     settings = Settings(
-        StateDirectory.default(), host=host, port=port, store_url=store, targets=targets
+        StateDirectory.default(),
+        host=host,
+        port=port,
+        store_url=store,
+        targets=targets,
+        every=every,
     )
     asyncio.run(_serve(settings, SystemClock(), keep_password=keep_password))
 

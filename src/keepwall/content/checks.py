@@ -15,6 +15,7 @@ _MIN_DIGITS = 2
 _WORDS = re.compile(r"[A-Za-z]{2,}")
 _LONG_WORD_SHARE = 0.75
 _IDENTIFIER = re.compile(r"[a-z]+(?:[_.-][a-z0-9]+)+|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+_HEXADECIMAL = re.compile(r"[0-9a-fA-F-]+")
 
 
 def shannon(value: str) -> float:
@@ -67,11 +68,17 @@ def basic_auth(value: str, least: float) -> bool:
     return bool(user and colon and password) and entropy(password, least)
 
 
+def not_hexadecimal(value: str, least: float) -> bool:
+    """Return whether `value` is `mixed` and not a digest or UUID, which are rarely secret."""
+    return not _HEXADECIMAL.fullmatch(value) and mixed(value, least)
+
+
 CHECKS: Mapping[str, Callable[[str, float], bool]] = {
     "entropy": entropy,
     "mixed": mixed,
     "aws-secret": aws_secret,
     "jwt": jwt,
     "basic-auth": basic_auth,
+    "not-hexadecimal": not_hexadecimal,
 }
 """The checks by the names that the catalogue uses."""

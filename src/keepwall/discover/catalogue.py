@@ -10,6 +10,8 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from keepwall.discover.model_names import ModelNames, build_names
+from keepwall.discover.service_index import ServiceIndex, build_index
 from keepwall.vocabulary.surface import Surface
 
 
@@ -54,6 +56,11 @@ class Catalogue:
     dangerous: frozenset[str]
     markers: Mapping[str, re.Pattern[str]]
     capabilities: Mapping[str, frozenset[str]]
+    services: ServiceIndex
+    models: ModelNames
+    model_prefixes: Mapping[str, tuple[tuple[str, str], ...]]
+    script: Mapping[str, Any]
+    """What is known of JavaScript alone."""
 
     def library(self, ecosystem: str, name: str) -> Library | None:
         """Return the library that a package index calls `name`."""
@@ -161,15 +168,19 @@ def catalogue() -> Catalogue:
         for name, entry in sorted(_toml("libraries")["pypi"].items(), reverse=True)
         for module in entry[1:]
     }
+    modules |= {f"npm:{name}": each for (home, name), each in libraries.items() if home == "npm"}
     programs = _toml("programs")
-    calls = _toml("calls")
+    script = _toml("javascript")
+    calls = _merged(_toml("calls"), script["calls"])
+    providers = _merged(_toml("providers"), script["providers"])
     files = _toml("files")
     ambiguous = frozenset(programs["ambiguous"]["names"])
     return Catalogue(
         libraries=libraries,
         modules=modules,
         calls=calls,
-        providers=_toml("providers"),
+        providers=providers,
+        script=script,
         programs={
             name: Program(name, Surface(entry[0]), entry[1], name in ambiguous)
             for name, entry in programs["programs"].items()
@@ -183,7 +194,34 @@ def catalogue() -> Catalogue:
         dangerous=frozenset(calls["dangerous"]),
         markers={name: re.compile(each) for name, each in files["prompt_markers"].items()},
         capabilities={name: frozenset(each) for name, each in calls["capabilities"].items()},
+        services=build_index(_merged(_toml("services"), script["services"])),
+        model_prefixes=_by_head(providers["models"]),
+        models=build_names(_toml("models"), providers["prefixes"]),
     )
+
+
+def _merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return both tables as one: tables within are joined, lists put behind one another."""
+    joined = dict(first)
+    for name, value in second.items():
+        known = joined.get(name)
+        if isinstance(value, dict):
+            joined[name] = _merged(known or {}, value)
+        else:
+            joined[name] = [*(known or ()), *value] if isinstance(value, list) else value
+    return joined
+
+
+def _by_head(table: Mapping[str, str]) -> Mapping[str, tuple[tuple[str, str], ...]]:
+    """Return prefixes with what they stand for, by their first part, the longest first.
+
+    Below the empty text are those that end within a part.
+    """
+    found: dict[str, list[tuple[str, str]]] = {}
+    for prefix, value in sorted(table.items(), key=lambda pair: -len(pair[0])):
+        head, dot, _ = prefix.partition(".")
+        found.setdefault(head if dot else "", []).append((prefix, value))
+    return {head: tuple(pairs) for head, pairs in found.items()}
 
 
 def listed(dotted: str, names: frozenset[str]) -> bool:

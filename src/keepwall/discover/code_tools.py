@@ -9,7 +9,8 @@ from keepwall.discover.catalogue import Catalogue, listed
 from keepwall.formats.source.model import Call, Function, Module
 from keepwall.vocabulary.json_value import JsonValue
 
-_RUNS = ("_run", "_arun", "forward", "run", "call", "__call__", "execute")
+_LONGEST_NAME = 64
+_RUNS = ("_call", "invoke", "_run", "_arun", "forward", "run", "call", "__call__", "execute")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ def find_tools(module: Module, catalogue: Catalogue) -> Iterator[ToolDefinition]
         yield from _decorated(function, catalogue)
     yield from _classes(module, known, catalogue)
     yield from _constructed(module, known, catalogue)
+    yield from _described(module, catalogue)
 
 
 def _decorated(function: Function, catalogue: Catalogue) -> Iterator[ToolDefinition]:
@@ -76,14 +78,25 @@ def _constructed(
         framework, *places = catalogue.calls["tool_constructors"].get(call.function, [""])
         names = [name.lstrip(":") for place in places for name in call.references.get(place, ())]
         local = next((name for name in names if name in known), "")
-        if local:
-            yield ToolDefinition(
-                _text(call.arguments.get("name")) or local,
-                framework,
-                _text(call.arguments.get("description")) or known[local].documentation,
-                (local,),
-                call.line,
-            )
+        name = _text(call.arguments.get("name")) or local
+        if framework and name:  # the function may stand in another file
+            about = known[local].documentation if local else ""
+            text = _text(call.arguments.get("description")) or about
+            yield ToolDefinition(name, framework, text, (local or name,), call.line, call.function)
+
+
+def _described(module: Module, catalogue: Catalogue) -> Iterator[ToolDefinition]:
+    """Yield the tools that tables of a module describe, where it is about AI."""
+    server = next(
+        (call.function for call in module.calls if call.function in catalogue.calls["mcp_servers"]),
+        "",
+    )
+    if not server and not any(catalogue.imported(each.name) for each in module.imports):
+        return
+    for each in module.offers:
+        functions = (each.function or each.name,)
+        framework = "mcp" if server else "json-schema"
+        yield ToolDefinition(each.name, framework, each.description, functions, each.line, server)
 
 
 def _text(value: JsonValue) -> str:
@@ -122,3 +135,25 @@ def capabilities(
                 seen.add(inner)
                 waiting.append(inner)
     return [name for name in catalogue.capabilities if name in found]
+
+
+def schema_tools(call: Call) -> Iterator[ToolDefinition]:
+    """Yield the tools that `call` hands to the API of a model as JSON schemas.
+
+    Known are the forms of OpenAI (``function``, also flat), Anthropic (``input_schema``), Bedrock
+    (``toolSpec``) and Google (``function_declarations``).
+    """
+    given = call.arguments.get("tools")
+    for each in given if isinstance(given, list) else ():
+        if not isinstance(each, dict):
+            continue
+        declared = each.get("function_declarations")
+        for table in declared if isinstance(declared, list) else (each,):
+            inner = table if isinstance(table, dict) else {}
+            for key in ("function", "toolSpec"):
+                value = inner.get(key)
+                inner = value if isinstance(value, dict) else inner
+            name = _text(inner.get("name"))
+            if name and len(name) <= _LONGEST_NAME:
+                text = _text(inner.get("description"))
+                yield ToolDefinition(name, "json-schema", text, (call.scope,), call.line)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from keepwall.discover.accelerators import observe_accelerators, requested
 from keepwall.discover.catalogue import Catalogue, started_names
 from keepwall.discover.source import (
     TreeContext,
@@ -136,6 +137,9 @@ def observe_container(
         "gpu": container.gpu,
     }
     yield Fact("container.spec", holder.id, value, path, container.line)
+    devices = requested(container.limits) or ({"nvidia": ""} if container.gpu else {})
+    place = Location(path, container.line)
+    yield from observe_accelerators(devices, holder, place, source, context)
     yield from observe_image(container.image, holder, Location(path, container.line), context)
     if container.command:
         place = Location(path, container.command_line)

@@ -48,21 +48,21 @@ def _observe(view: FileView, context: TreeContext) -> Iterator[Observation]:
     started = _started(instructions)
     words = [word for each in started for word in command_words(each.value)]
     last = [each.value for each in instructions if each.instruction == "FROM"][-1]
-    workload = asset(
+    build = asset(
         context,
-        AssetKind.WORKLOAD,
-        f"{context.project.name}/{view.path}",
+        AssetKind.BUILD,
+        view.path,
         view.path,
         surface_of(words, f"{last} {view.path}", context.catalogue, Surface.PIPELINE),
         view.at(),
         {"format": "dockerfile"},
     )
-    yield workload
-    yield from _instructions(instructions, workload, view, context)
+    yield build
+    yield from _instructions(instructions, build, view, context)
     if words:
         variables = _environment(instructions)
         place = Location(view.path, started[-1].line)
-        yield command_fact(words, variables, "dockerfile", workload, place)
+        yield command_fact(words, variables, "dockerfile", build, place)
 
 
 def _started(instructions: list[Instruction]) -> list[Instruction]:
@@ -83,7 +83,7 @@ def _environment(instructions: list[Instruction]) -> dict[str, str | None]:
 
 
 def _instructions(
-    instructions: list[Instruction], workload: Asset, view: FileView, context: TreeContext
+    instructions: list[Instruction], build: Asset, view: FileView, context: TreeContext
 ) -> Iterator[Observation]:
     variables: dict[str, str] = {}
     stages: set[str] = {"scratch"}
@@ -102,12 +102,12 @@ def _instructions(
             "value": text,
             "stage": each.stage,
         }
-        yield Fact("dockerfile.instruction", workload.id, value, view.path, each.line)
+        yield Fact("dockerfile.instruction", build.id, value, view.path, each.line)
         if each.instruction == "FROM":
             words = [word for word in each.value.split() if not word.startswith("--")]
             image = substitute(words[0], variables) if words else ""
             if image.lower() not in stages:
-                yield from observe_image(image, workload, Location(view.path, each.line), context)
+                yield from observe_image(image, build, Location(view.path, each.line), context)
             stages.add(each.stage.lower())
 
 

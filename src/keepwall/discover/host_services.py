@@ -1,175 +1,152 @@
-"""Processes that serve or use AI, and the sockets on which they listen."""
+"""Processes that serve or use AI: who runs them, what they are, and which GPU they have open."""
 
 from __future__ import annotations
 
 import posixpath
-import re
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from keepwall.discover.catalogue import Program, started_names
 from keepwall.discover.containers import command_fact
-from keepwall.discover.host_processes import HostProcesses, Process
-from keepwall.discover.host_sockets import Listener, read_listeners
-from keepwall.discover.host_users import HostUsers, read_small
-from keepwall.discover.source import TreeContext, words_without_secrets
+from keepwall.discover.host_accelerators import Accelerator
+from keepwall.discover.host_processes import Process
+from keepwall.discover.host_roles import CLIENT, SERVER, Role, command_words, process_role
+from keepwall.discover.host_view import HostView
+from keepwall.discover.service_index import Service
+from keepwall.discover.services import service_used
+from keepwall.discover.source import words_without_secrets
+from keepwall.formats.mcp_client import described_server, fetched_package
+from keepwall.formats.plain_text import visible
 from keepwall.vocabulary.asset import Asset, AssetKind, Location, Relation, RelationKind
-from keepwall.vocabulary.fact import Fact
+from keepwall.vocabulary.fact import Fact, Unread
 from keepwall.vocabulary.json_value import JsonValue
 from keepwall.vocabulary.scan import Observation
 from keepwall.vocabulary.surface import Surface
 
-_MAPPED = re.compile(
-    r"/(?:site|dist)-packages/(torch|tensorflow|jaxlib|onnxruntime|vllm|llama_cpp)/"
+_LAUNCHERS = frozenset(
+    {"sh", "bash", "dash", "zsh", "npm", "npx", "node", "uv", "uvx", "sudo", "env", "tini"}
 )
-_PYTHON = re.compile(r"python[\d.]*$")
-_FORWARDERS = re.compile(
-    r"(?:docker-proxy|rootlessport|conmon|slirp4netns|pasta|kubectl|ssh|node|java|python[\d.]*)$"
-)
+_SHOWN_WORDS, _SHOWN_WORD = 60, 500
+_MOST_PLACES = 20
+_ANCESTORS = 5
 
 
-def observe_services(
-    processes: HostProcesses, users: HostUsers, proc: Path, context: TreeContext
-) -> Iterator[Observation]:
-    """Yield the processes of AI, and what listens for them or on a port that AI servers use."""
-    roles = {each.pid: role for each in processes.all if (role := _role(each, proc, context))}
-    listeners = _listeners(processes, roles, proc)
-    owners = {inode: each for each in processes.all for inode in each.sockets}
-    ports: dict[int, set[int]] = {}
-    for each in listeners:
-        if each.inode in owners:
-            ports.setdefault(owners[each.inode].pid, set()).add(each.port)
-    seen: dict[int, Asset] = {}
-    for process in processes.all:
-        program = roles.get(process.pid)
-        known_port = any(port in context.catalogue.ports for port in ports.get(process.pid, ()))
-        if program is not None and (not program.ambiguous or known_port):
-            seen[process.pid] = found = _process_asset(process, program, context)
+def running_roles(view: HostView) -> tuple[dict[int, Role], list[Unread]]:
+    """Return what each process is for AI, by its number; launchers of another one are left out."""
+    roles: dict[int, Role] = {}
+    for number, process in enumerate(view.processes.all):
+        if view.late:
+            left = len(view.processes.all) - number
+            return roles, [Unread(str(view.proc), f"{left} processes: there was no time left")]
+        role = process_role(process, view)
+        if role is not None:
+            roles[process.pid] = role
+    by_pid = {each.pid: each for each in view.processes.all}
+    for pid in sorted(roles):
+        parent = by_pid.get(by_pid[pid].parent)
+        above = roles.get(parent.pid) if parent is not None else None
+        if parent is not None and above is not None and _launches(parent, above, roles[pid]):
+            del roles[parent.pid]
+    return roles, []
+
+
+def _launches(parent: Process, above: Role, role: Role) -> bool:
+    first = posixpath.basename(command_words(parent.argv)[0])
+    same = above.program == role.program or above.role == role.role == SERVER
+    return same and first in _LAUNCHERS
+
+
+@dataclass(slots=True)
+class ProcessAssets:
+    """The assets of the processes of AI; what instances of one program share is told once."""
+
+    view: HostView
+    roles: Mapping[int, Role]
+    accelerators: Sequence[Accelerator] = ()
+    seen: dict[int, Asset] = field(default_factory=dict)
+    _told: dict[tuple[str, tuple[str, ...], int], int] = field(default_factory=dict)
+
+    def observe(self, pids: frozenset[int]) -> Iterator[Observation]:
+        """Yield the processes of AI; of ambiguous ones those in `pids`."""
+        for process in self.view.processes.all:
+            role = self.roles.get(process.pid)
+            if role is not None and (not role.ambiguous or process.pid in pids):
+                yield from self._process(process, role)
+        for process in self.view.processes.all:
+            if process.pid in self.seen and self.roles[process.pid].role == SERVER:
+                yield from self._server(process)
+
+    def _process(self, process: Process, role: Role) -> Iterator[Observation]:
+        place = Location(f"/proc/{process.pid}/cmdline")
+        key = f"{self.view.host.key}/{role.name}"
+        attributes = {"role": role.role, "host": self.view.host.name}
+        found = Asset(
+            AssetKind.PROCESS, key, role.name, role.surface, (place,), attributes=attributes
+        )
+        self.seen[process.pid] = found
+        mark = (role.name, process.argv, process.uid)
+        times = self._told[mark] = self._told.get(mark, 0) + 1
+        if times <= _MOST_PLACES:
             yield found
-            yield Relation(context.project.id, RelationKind.USES, found.id)
-            yield from _process_facts(process, program, found, users)
-    for listener in listeners:
-        owner = owners.get(listener.inode) or _likely(listener, processes, roles, context)
-        yield from _endpoint(listener, owner, roles, seen, users, context)
+        for each in self.accelerators:
+            if process.devices & each.devices:
+                yield Relation(found.id, RelationKind.USES, each.asset.id)
+        if times == 1:
+            yield Relation(self.view.host.id, RelationKind.USES, found.id)
+            yield from self._facts(process, role, found, place)
+
+    def _facts(
+        self, process: Process, role: Role, found: Asset, place: Location
+    ) -> Iterator[Observation]:
+        words = [word[:_SHOWN_WORD] for word in process.argv[:_SHOWN_WORDS]]
+        value: dict[str, JsonValue] = {
+            "program": role.name,
+            "argv": [visible(word) for word in words_without_secrets(words)],
+            "user": self.view.users.name(process.uid),
+            "role": role.role,
+        }
+        yield Fact("process.running", found.id, value, place.path)
+        index = self.view.context.catalogue.services
+        if role.role == CLIENT:
+            for service in index.started([role.program]):
+                yield from service_used(service, "call", found, place, self.view.context)
+            return
+        if role.program == "postgres":
+            service = Service(AssetKind.VECTOR_STORE, "pgvector")
+            yield from service_used(service, "program", found, place, self.view.context)
+        yield command_fact([visible(word) for word in words], {}, "host", found, place)
+
+    def _server(self, process: Process) -> Iterator[Observation]:
+        """Yield the MCP server that a process is, by its package, and the agent that started it."""
+        by_pid = {each.pid: each for each in self.view.processes.all}
+        chain = [process]
+        while len(chain) < _ANCESTORS and (parent := by_pid.get(chain[-1].parent)) is not None:
+            chain.append(parent)
+        name = self.roles[process.pid].name
+        words = next(filter(None, (_fetching(each.argv) for each in chain)), [name])
+        server = described_server(name, {"command": words[0], "args": words[1:]}, 0)
+        if server is None:
+            return
+        found = Asset(
+            AssetKind.MCP_SERVER,
+            server.key,
+            server.package or name,
+            Surface.AGENT,
+            self.seen[process.pid].locations,
+            attributes={"transport": "stdio"},
+        )
+        yield found
+        yield Relation(self.seen[process.pid].id, RelationKind.SERVES, found.id)
+        for each in chain[1:]:
+            if each.pid in self.seen and self.roles[each.pid].role == "agent":
+                yield Relation(self.seen[each.pid].id, RelationKind.USES, found.id)
 
 
-def _role(process: Process, proc: Path, context: TreeContext) -> Program | None:
-    """Return what a process is for AI: by what it starts, else by the libraries it has loaded."""
-    found = context.catalogue.program(process.argv)
-    if found is not None:
-        return found
-    if _PYTHON.match(posixpath.basename(process.program or process.argv[0])):
-        match = _MAPPED.search(read_small(proc / str(process.pid) / "maps"))
-        if match is not None:
-            return Program(
-                _program_name(process), Surface.INFERENCE, f"uses {match[1]}", ambiguous=False
-            )
-    return None
-
-
-def _program_name(process: Process) -> str:
-    names = started_names(process.argv)
-    return names[-1] if names else posixpath.basename(process.program or process.argv[0])
-
-
-def _process_asset(process: Process, program: Program, context: TreeContext) -> Asset:
-    place = (Location(f"/proc/{process.pid}"),)
-    return Asset(
-        AssetKind.PROCESS,
-        f"{context.project.key}/{_program_name(process)}",
-        _program_name(process),
-        program.surface,
-        place,
-        attributes={"role": program.role, "host": context.project.name},
-    )
-
-
-def _process_facts(
-    process: Process, program: Program, found: Asset, users: HostUsers
-) -> Iterator[Observation]:
-    value: dict[str, JsonValue] = {
-        "program": _program_name(process),
-        "argv": list(words_without_secrets(process.argv)),
-        "user": users.name(process.uid),
-        "role": program.role,
-    }
-    place = Location(f"/proc/{process.pid}/cmdline")
-    yield Fact("process.running", found.id, value, place.path)
-    yield command_fact(process.argv, {}, "host", found, place)
-
-
-def _listeners(
-    processes: HostProcesses, roles: Mapping[int, Program], proc: Path
-) -> list[Listener]:
-    """Return the listening sockets of this network namespace and of those that run AI."""
-    found = set(read_listeners(proc / "net"))
-    namespaces = {each.namespace: each.pid for each in processes.all if each.pid in roles}
-    for pid in list(namespaces.values())[:200]:
-        found |= set(read_listeners(proc / str(pid) / "net"))
-    return sorted(found)
-
-
-def _likely(
-    listener: Listener,
-    processes: HostProcesses,
-    roles: Mapping[int, Program],
-    context: TreeContext,
-) -> Process | None:
-    """Return the process that surely holds a socket which may not be looked into.
-
-    That is the only one of the same user whose program usually listens on this port.
-    """
-    usual = context.catalogue.ports.get(listener.port)
-    fitting = [
-        each
-        for each in processes.all
-        if usual and not each.visible and each.uid == listener.uid and each.pid in roles
-        if roles[each.pid].name.startswith(usual[0])
-    ]
-    return fitting[0] if len(fitting) == 1 else None
-
-
-def _forwards(process: Process) -> bool:
-    """Return whether a process may stand for a server of AI without showing it."""
-    return _FORWARDERS.match(posixpath.basename(process.argv[0])) is not None
-
-
-def _endpoint(
-    listener: Listener,
-    owner: Process | None,
-    roles: Mapping[int, Program],
-    seen: Mapping[int, Asset],
-    users: HostUsers,
-    context: TreeContext,
-) -> Iterator[Observation]:
-    usual = context.catalogue.ports.get(listener.port)
-    program = roles.get(owner.pid) if owner is not None and owner.pid in seen else None
-    name = _program_name(owner) if owner is not None else ""
-    if program is None and (usual is None or (owner is not None and not _forwards(owner))):
-        return
-    surface = program.surface if program is not None else usual[1] if usual else Surface.INFERENCE
-    wildcard = listener.loopback or listener.address in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
-    address = context.project.key if wildcard else listener.address
-    host = f"[{address}]" if ":" in address else address
-    label = program.name if program is not None else usual[0] if usual else name
-    endpoint = Asset(
-        AssetKind.ENDPOINT,
-        f"http://{host}:{listener.port}",
-        f"{label} on port {listener.port}",
-        surface,
-        (Location(f"{listener.address}:{listener.port}"),),
-        attributes={"address": listener.address, "host": context.project.name},
-    )
-    yield endpoint
-    source = seen[owner.pid] if owner is not None and owner.pid in seen else context.project
-    yield Relation(source.id, RelationKind.SERVES, endpoint.id)
-    value: dict[str, JsonValue] = {
-        "address": listener.address,
-        "port": listener.port,
-        "loopback": listener.loopback,
-        "program": name,
-        "pid": owner.pid if owner is not None else 0,
-        "user": users.name(listener.uid),
-    }
-    path = f"/proc/{owner.pid}" if owner is not None else "/proc/net/tcp"
-    yield Fact("endpoint.listening", endpoint.id, value, path)
+def _fetching(argv: Sequence[str]) -> list[str]:
+    """Return a command line that fetches a package, as a client's configuration has it."""
+    words = [visible(each[:_SHOWN_WORD]) for each in command_words(argv)[:_SHOWN_WORDS]]
+    package, _ = fetched_package(words)
+    if not package:
+        return []
+    launcher = posixpath.basename(words[0])
+    short = {"npm": "npx", "uv": "uvx"}.get(launcher, launcher)
+    return [short, package]

@@ -6,7 +6,17 @@ from collections.abc import Iterator
 
 from keepwall.discover.catalogue import listed
 from keepwall.discover.code_agents import observe_agents
-from keepwall.discover.code_references import dataset_reference, model_reference
+from keepwall.discover.code_flows import observe_flows
+from keepwall.discover.code_mcp import observe_mcp
+from keepwall.discover.code_models import observe_texts
+from keepwall.discover.code_prompts import observe_prompts
+from keepwall.discover.code_references import (
+    bucket_references,
+    called_model,
+    dataset_reference,
+    model_reference,
+)
+from keepwall.discover.services import observe_services
 from keepwall.discover.source import (
     FileView,
     Source,
@@ -15,6 +25,7 @@ from keepwall.discover.source import (
     library_asset,
     uses,
 )
+from keepwall.discover.training import observe_pipelines, observe_training
 from keepwall.formats.source.model import Call, Module
 from keepwall.formats.source.python import read_python
 from keepwall.vocabulary.asset import Asset
@@ -22,6 +33,7 @@ from keepwall.vocabulary.fact import Fact
 from keepwall.vocabulary.json_value import JsonValue
 from keepwall.vocabulary.scan import Observation
 
+_ROOTS = frozenset({"src", "lib", "python", "backend"})
 _VERIFICATION = ("verify", "ssl", "verify_ssl", "cert_reqs")
 
 
@@ -30,8 +42,17 @@ def _wants(path: str, _context: TreeContext) -> bool:
 
 
 def _observe(view: FileView, context: TreeContext) -> Iterator[Observation]:
-    module = read_python(view.data, limit=context.limits.source_bytes)
+    limit = context.limits.source_bytes
+    module = read_python(view.data, limit=limit, package=package_of(view.path))
     yield from observe_module(module, view, context, context.project)
+    yield from observe_flows(module, view, context.catalogue, context.project)
+
+
+def package_of(path: str) -> str:
+    """Return the package that the module at `path` lies in, as far as its folders tell."""
+    parts = path.split("/")[:-1]
+    first = [at for at, each in enumerate(parts, 1) if each in _ROOTS or not each.isidentifier()]
+    return ".".join(parts[first[-1] if first else 0 :])
 
 
 def observe_module(
@@ -53,8 +74,27 @@ def observe_module(
             yield Fact("code.call", holder.id, value, view.path, call.line)
         yield from model_reference(call, view, context, holder)
         yield from dataset_reference(call, view, context, holder)
+    yield from observe_texts(module.texts, _claimed(module, context), view, context, holder)
+    yield from observe_services(module, view, context, holder)
     yield from observe_agents(module, view, context, holder)
-    yield from _prompts(module, view, context, holder)
+    yield from bucket_references(module, view, context, holder)
+    yield from observe_training(module, view, context, holder)
+    yield from observe_pipelines(module, view, context, holder)
+    yield from observe_mcp(module, view, context, holder)
+    yield from observe_prompts(module, view, context, holder)
+
+
+def _claimed(module: Module, context: TreeContext) -> frozenset[str]:
+    """Return the names of models that calls told, as written and as they are called."""
+    names: set[str] = set()
+    for call in module.calls:
+        if found := called_model(call, context.catalogue):
+            names.add(found.model.name)
+            written = (*call.arguments.values(), *call.defaults.values())
+            names.update(
+                each for each in written if isinstance(each, str) and found.model.name in each
+            )
+    return frozenset(names)
 
 
 def _libraries(
@@ -96,35 +136,6 @@ def _secret_values(view: FileView) -> tuple[str, ...]:
     if view.path.endswith(".ipynb"):
         return ()  # its cells are JSON texts, whose literals are searched one by one
     return tuple({view.text[each.start : each.end] for each in view.secrets})
-
-
-def _prompts(
-    module: Module, view: FileView, context: TreeContext, holder: Asset
-) -> Iterator[Observation]:
-    """Yield instruction texts: system messages, and the instructions that agents are given."""
-    for message in module.messages:
-        yield prompt_fact(str(message.value), message.target, view, context, holder, message.line)
-    for call in module.calls:
-        if context.catalogue.imported(call.function) is None:
-            continue
-        for name in ("instructions", "system_prompt", "system_message", "system", "backstory"):
-            value = call.arguments.get(name)
-            if isinstance(value, str) and value:
-                yield prompt_fact(value, "system", view, context, holder, call.line)
-        if call.function.endswith(".SystemMessage"):
-            value = call.arguments.get("content") or call.arguments.get("0")
-            if isinstance(value, str):
-                yield prompt_fact(value, "system", view, context, holder, call.line)
-
-
-def prompt_fact(
-    text: str, role: str, view: FileView, context: TreeContext, holder: Asset, line: int
-) -> Fact:
-    """Return the fact about an instruction text: its length and what is odd about it."""
-    scanned = text[:200_000]
-    markers = [name for name, each in context.catalogue.markers.items() if each.search(scanned)]
-    value: dict[str, JsonValue] = {"role": role, "length": len(text), "markers": markers}
-    return Fact("prompt.text", holder.id, value, view.path, line)
 
 
 PYTHON_CODE = Source("python", _wants, _observe)

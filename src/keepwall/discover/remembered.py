@@ -38,6 +38,12 @@ def mark(status: os.stat_result) -> bytes:
     return _MARK.pack(status.st_dev, status.st_ino, status.st_size, *times)
 
 
+def settled(mark: bytes) -> bool:
+    """Return whether the state is older than the grain of the clock, so a change would show."""
+    changed: int = _MARK.unpack(mark)[4]
+    return changed + _GRAIN < time.time_ns()
+
+
 def epoch(limits: Limits, *about_the_tree: str) -> bytes:
     """Return a digest of all that decides what is seen in a file, but for the file itself."""
     digest = hashlib.blake2b(digest_size=16)
@@ -76,10 +82,8 @@ class Remembered:
         return known[1]
 
     def note(self, path: str, mark: bytes, data: bytes) -> None:
-        """Remember what was packed of a file whose state was `mark` before it was read."""
-        changed = _MARK.unpack(mark)[4]
-        if changed + _GRAIN < time.time_ns():
-            self._fresh[os.fsencode(path)] = (mark, data)
+        """Remember what was packed of a file whose settled state was `mark` before the read."""
+        self._fresh[os.fsencode(path)] = (mark, data)
 
     def save(self) -> None:
         """Write what is new and forget what is gone; a failure costs only the next scan time."""

@@ -167,7 +167,7 @@ def words_without_secrets(words: tuple[str, ...] | list[str]) -> list[str]:
     hide = False
     for word in words[:200]:
         option = word.startswith("-") and "=" not in word
-        if hide and not option and word and not word.startswith("$"):
+        if hide and not option and word and not word.startswith("$") and not _is_setting(word):
             shown.append(HIDDEN)
         else:
             shown.append(without_secrets(word[:4_000]))

@@ -13,11 +13,13 @@ from keepwall.discover.catalogue import catalogue
 from keepwall.discover.context import owners_text, tree_context
 from keepwall.discover.examine import examine, wanted
 from keepwall.discover.gathering import Gathering
+from keepwall.discover.git_history import discover_history
+from keepwall.discover.git_state import history_state
 from keepwall.discover.limits import Limits
 from keepwall.discover.packed import pack, unpack
 from keepwall.discover.project import ProjectNotes
 from keepwall.discover.reading import UnreadableError, opened, os_reason, shown_path
-from keepwall.discover.remembered import Remembered, epoch, mark
+from keepwall.discover.remembered import Remembered, epoch, mark, settled
 from keepwall.discover.source import TreeContext
 from keepwall.discover.walk import Entry, Walk
 from keepwall.discover.workers import BATCH, Job, Task, Workers
@@ -29,6 +31,8 @@ from keepwall.vocabulary.scan import Inventory
 Progress = Callable[[int, str], None]
 """Called with the number of files looked at and the path of the present one."""
 
+_HISTORY = "/"
+"""Where the history is remembered: no path below a root is called so."""
 _ALONE = 4 * BATCH
 """As many files are read in this process before others are started for the rest."""
 _log = logging.getLogger(__name__)
@@ -75,7 +79,9 @@ def discover_tree(root: Path, how: How = How()) -> Inventory:
     else:
         walk = Walk(root, how.limits, frozenset(catalogue().files["skipped_directories"]))
         scan.read(walk.entries())
+        scan.read_history()
         skipped = walk.skipped
+    scan.remember()
     inventory = scan.inventory()
     _log.info(
         "looked at %d files, %d bytes, in %.2f s; %d directories skipped",
@@ -128,6 +134,19 @@ class _TreeScan:
                 self._answered(number, data, alone=alone)
         finally:
             workers.close()
+
+    def read_history(self) -> None:
+        """Gather the credentials that only the history still holds."""
+        state = history_state(self.root)
+        known = self.memory.look(_HISTORY, state) if self.memory and state else None
+        if known is None:
+            known = pack(list(discover_history(self.root, self.context.project)))
+            if self.memory and state:
+                self.memory.note(_HISTORY, state, known)
+        self.gathering.add(unpack(known))
+
+    def remember(self) -> None:
+        """Keep what was seen for the next time."""
         if self.memory:
             self.memory.save()
 
@@ -215,7 +234,7 @@ class _TreeScan:
         """
         done = self.turns[number]
         done.data = data
-        if alone and self.memory:
+        if alone and self.memory and settled(done.mark):
             self.memory.note(done.path, done.mark, data)
         while (turn := self.turns.get(self.next_turn)) and turn.data is not None:
             self.gathering.add(unpack(turn.data))

@@ -31,10 +31,23 @@ COMPONENTS: Mapping[AssetKind, ComponentType] = {
     AssetKind.IMAGE: ComponentType.CONTAINER,
     AssetKind.WORKLOAD: ComponentType.APPLICATION,
     AssetKind.PROCESS: ComponentType.APPLICATION,
+    AssetKind.PROMPT: ComponentType.DATA,
 }
 """What an asset is in the BOM."""
 
-SERVICES = frozenset({AssetKind.ENDPOINT, AssetKind.MCP_SERVER})
+SERVICES = frozenset(
+    {
+        AssetKind.ENDPOINT,
+        AssetKind.MCP_SERVER,
+        AssetKind.PROVIDER,
+        AssetKind.INFERENCE_SERVER,
+        AssetKind.VECTOR_STORE,
+        AssetKind.FEATURE_STORE,
+        AssetKind.MODEL_REGISTRY,
+        AssetKind.EXPERIMENT_TRACKER,
+        AssetKind.GUARDRAIL,
+    }
+)
 """Assets that are services. Kinds in neither table are no part of a bill of materials."""
 
 MAX_OCCURRENCES = 50

@@ -1,4 +1,4 @@
-"""Manifests of dependencies: requirements files, pyproject, Pipfile, conda, setup.cfg, npm."""
+"""Manifests of dependencies: those of Python, conda, npm, Cargo and Go."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]{0,100})\s*(?:\[[^\]]{0
 _EXACT = re.compile(r"\(?\s*===?\s*([A-Za-z0-9][^\s,;)*]{0,60})\s*\)?\s*(?:[;#].*)?$")
 _NPM_EXACT = re.compile(r"[v=]*\d{1,9}\.\d{1,9}\.\d{1,9}[-+.\w]{0,60}$")
 _CONDA = re.compile(r"([A-Za-z0-9][\w.-]{0,100})\s*(?:(==?)\s*([\w.!+-]{1,60}))?")
+_GO_REQUIRE = re.compile(
+    r"(?:require\s+)?([^\s/()]{1,100}\.[^\s/()]{1,100}/\S{1,300})\s+(v\S{1,100})"
+)
 _TOML_DEPTH = 40
 _TOML_BYTES = 1 << 20
 
@@ -209,6 +212,50 @@ def read_package_json(data: bytes) -> tuple[list[Dependency], ProjectDetails]:
         licence if isinstance(licence, str) else "",
         tuple(filter(None, owners)),
     )
+
+
+def read_cargo(text: str) -> list[Dependency]:
+    """Return the dependencies of a ``Cargo.toml``, also those of its workspace.
+
+    Raises:
+        FormatError: as `load_toml`.
+    """
+    document, at = load_toml(text), LineIndex(text).at
+    places = [document, _map(document.get("workspace")), *_map(document.get("target")).values()]
+    found = []
+    for place in places:
+        for key in ("dependencies", "dev-dependencies", "build-dependencies"):
+            for name, value in _map(_map(place).get(key)).items():
+                entry = _map(value)
+                if entry.get("workspace") is True or ("path" in entry and "version" not in entry):
+                    continue
+                version = value if isinstance(value, str) else entry.get("version", "")
+                version = version.strip() if isinstance(version, str) else ""
+                crate = entry.get("package")
+                crate = crate if isinstance(crate, str) else name
+                exact = version.startswith("=") or "rev" in entry
+                line = at(name)
+                found.append(Dependency("cargo", crate, version.lstrip("= "), exact, False, line))  # noqa: FBT003 - Cargo keeps hashes in the lock
+    return found
+
+
+def read_go_mod(text: str) -> Iterator[Dependency]:
+    """Yield the direct dependencies of a ``go.mod``; Go takes exactly the versions written there.
+
+    Lines marked ``// indirect`` are left out, for others need those.
+    """
+    block = ""
+    for number, raw in enumerate(text.splitlines(), 1):
+        line, _, comment = raw.partition("//")
+        line = line.strip()
+        if line == ")":
+            block = ""
+        elif line.endswith("("):
+            block = line[:-1].strip()
+        elif (block or line.partition(" ")[0]) == "require" and "indirect" not in comment:
+            found = _GO_REQUIRE.match(line)
+            if found:
+                yield Dependency("golang", found[1], found[2], True, False, number)  # noqa: FBT003 - Go keeps hashes in go.sum
 
 
 def _table_dependencies(

@@ -84,6 +84,12 @@ def _tables(document: object) -> Iterator[Mapping[str, object]]:
             yield project["mcpServers"]
 
 
+def described_server(name: str, value: Mapping[str, object], line: int) -> McpServer | None:
+    """Return the server that a table such as ``{command, args, env}`` or ``{url}`` describes."""
+    known = any(isinstance(value.get(each), str) for each in ("command", "url", "serverUrl"))
+    return _server(name, value, line) if known else None
+
+
 def _server(name: str, value: Mapping[str, object], line: int) -> McpServer:
     url = _text(value.get("url") or value.get("serverUrl"))
     command = value.get("command")

@@ -107,8 +107,14 @@ def _result(finding: Finding, rule: int, baseline: Collection[str] | None) -> Js
         "level": LEVELS[finding.severity],
         "message": {"text": _message(finding.message or finding.title)},
         "partialFingerprints": {FINGERPRINT: finding.fingerprint},
-        "properties": {"asset": visible(finding.asset), "severity": finding.severity},
+        "properties": {
+            "asset": visible(finding.asset),
+            "severity": finding.severity,
+            **({"reason": visible(finding.reason)} if finding.reason else {}),
+        },
     }
+    if finding.exposure:
+        result["rank"] = float(finding.exposure)
     if finding.location.path:
         result["locations"] = [{"physicalLocation": _place(finding)}]
     if baseline is not None:

@@ -13,6 +13,9 @@ from keepwall.vocabulary.json_value import JsonValue
 _COMMIT = re.compile(r"@[0-9a-f]{40}$")
 _DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 _MAXIMUM_RUN = 4_000
+_MATRIX = re.compile(r"\$\{\{\s{0,5}matrix\.([\w.-]{1,100})\s{0,5}\}\}")
+_MAXIMUM_RUNNERS = 50
+_GPU = re.compile(r"(?i)\b(?:gpu|cuda|a10g?|a100|h100|h200|b200|l4|l40s?|t4|v100|rtx\w*)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class Step:
     job: str
     runner: tuple[str, ...]
     line: int
+    environment: str = ""
+    permissions: JsonValue = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,35 @@ class Workflow:
     steps: tuple[Step, ...]
     images: tuple[tuple[str, int], ...]
     line: int
+
+
+def is_gpu_label(label: str) -> bool:
+    """Return whether the label of a runner says that it has a GPU."""
+    return _GPU.search(label.replace("_", "-")) is not None
+
+
+def read_action(documents: list[YamlValue]) -> Workflow | None:
+    """Return a composite or container action of this repository as a workflow without triggers.
+
+    None stands for an action that is a program, and for what is no action.
+    """
+    document = documents[0] if documents else None
+    runs = document.get("runs") if isinstance(document, YamlMap) else None
+    if not isinstance(document, YamlMap) or not isinstance(runs, YamlMap):
+        return None
+    image = text_of(runs.get("image")).removeprefix("docker://")
+    own = not image or image.lower().startswith(("dockerfile", "./")) or "${{" in image
+    if not runs.get("steps") and own:
+        return None
+    return Workflow(
+        name=text_of(document.get("name")),
+        triggers=(),
+        permissions=None,
+        runners=(),
+        steps=tuple(_steps("", runs)),
+        images=() if own else ((image, runs.line_of("image")),),
+        line=document.line_of("runs"),
+    )
 
 
 def read_workflow(documents: list[YamlValue]) -> Workflow | None:
@@ -95,18 +129,49 @@ def _united(values: list[JsonValue]) -> JsonValue:
 
 
 def _runner(job: YamlMap) -> tuple[str, ...]:
+    """Return the labels of the runners of a job; those of a matrix are listed one by one."""
     value = job.get("runs-on")
     if isinstance(value, dict):
-        return (*strings(value.get("labels")), *filter(None, (text_of(value.get("labels")),)))
-    return (
-        tuple(strings(value)) if isinstance(value, list) else tuple(filter(None, (text_of(value),)))
-    )
+        value = [
+            *_words(value.get("labels")),
+            *(f"group:{each}" for each in _words(value.get("group"))),
+        ]
+    matrix = mapping(mapping(job.get("strategy")).get("matrix"))
+    found = dict.fromkeys(label for word in _words(value) for label in _expanded(word, matrix))
+    return tuple(found)[:_MAXIMUM_RUNNERS]
+
+
+def _words(value: YamlValue) -> list[str]:
+    return [*strings(value)] if isinstance(value, list) else [*filter(None, (text_of(value),))]
+
+
+def _expanded(word: str, matrix: Mapping[str, YamlValue]) -> Iterator[str]:
+    """Yield what ``${{ matrix.x }}`` stands for, where the matrix is written out."""
+    match = _MATRIX.fullmatch(word.strip())
+    if match is None:
+        yield word
+        return
+    name, *inner = match[1].split(".")
+    rows: list[Mapping[str, YamlValue]] = [{name: each} for each in sequence(matrix.get(name))]
+    rows += [mapping(each) for each in sequence(matrix.get("include"))]
+    labels: list[str] = []
+    for row in rows[:_MAXIMUM_RUNNERS]:
+        value = row.get(name)
+        for part in inner:
+            value = mapping(value).get(part)
+        labels += _words(value)
+    yield from labels or [word]
 
 
 def _steps(name: str, job: YamlMap) -> Iterator[Step]:
     runner = _runner(job)
+    place = job.get("environment")
+    environment = text_of(mapping(place).get("name")) or text_of(place)
+    permissions = _permissions(job.get("permissions"))
     if uses := text_of(job.get("uses")):
-        yield Step(uses, is_pinned_action(uses), "", "", name, runner, job.line_of("uses"))
+        line = job.line_of("uses")
+        pinned = is_pinned_action(uses)
+        yield Step(uses, pinned, "", "", name, runner, line, environment, permissions)
     for step in sequence(job.get("steps")):
         if isinstance(step, YamlMap):
             uses = text_of(step.get("uses"))
@@ -119,6 +184,8 @@ def _steps(name: str, job: YamlMap) -> Iterator[Step]:
                 job=name,
                 runner=runner,
                 line=step.line_of("uses" if uses else "run"),
+                environment=environment,
+                permissions=permissions,
             )
 
 

@@ -17,8 +17,10 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from keepwall.foundation.registrations import registrations
 from keepwall.vocabulary.errors import ConfigError
 from keepwall.vocabulary.finding import Finding
+from keepwall.vocabulary.identity import Registration
 from keepwall.vocabulary.surface import Severity
 
 NAMES = ("keepwall.toml", "pyproject.toml")
@@ -27,6 +29,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "fail-on": tuple(each.value for each in Severity),
     "format": ("table", "json", "sarif", "cyclonedx", "ocsf", "junit"),
 }
+_KEYS = (*DEFAULTS, "ignore", "registrations")
 IGNORE_FIELDS = ("rule", "fingerprint", "path", "reason", "owner", "expires")
 MAX_BYTES = 1 << 20
 _TOML_LINE = re.compile(r"\(at line (\d+)")
@@ -63,10 +66,11 @@ class Ignore:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """Every setting, the ignores that count, and the file that was left out, if any."""
+    """Every setting, the ignores and registrations that count, and a file that was left out."""
 
     settings: Mapping[str, Setting]
     ignores: tuple[Ignore, ...] = ()
+    registrations: tuple[Registration, ...] = ()
     file: str = ""
     untrusted: str = ""
 
@@ -145,6 +149,7 @@ def load_config(
     return Config(
         settings=settings,
         ignores=_ignores(document) if document else (),
+        registrations=_registrations(document) if document else (),
         file=document.name if document else "",
         untrusted=untrusted,
     )
@@ -193,8 +198,8 @@ def _read(path: Path, *, required: bool = True) -> _Document | None:
         whole = values if values is not None else {}
     document = _Document(str(path), text, whole if isinstance(whole, dict) else {})
     for key in document.values:
-        if key not in (*DEFAULTS, "ignore"):
-            close = difflib.get_close_matches(key, (*DEFAULTS, "ignore"), n=1)
+        if key not in _KEYS:
+            close = difflib.get_close_matches(key, _KEYS, n=1)
             raise ConfigError(
                 f"there is no setting {key!r}",
                 place=document.place(rf"\[*(tool\.keepwall\.)?\"?{re.escape(key)}"),
@@ -212,6 +217,12 @@ def _checked(key: str, value: object, origin: str) -> Setting:
             f"{key} cannot be {value!r}", place=origin, hint=f"one of {', '.join(allowed)}"
         )
     return Setting(value, origin)
+
+
+def _registrations(document: _Document) -> tuple[Registration, ...]:
+    header = r"(\[\[(tool\.keepwall\.)?registrations\]\]|registrations\s*=)"
+    entries = document.values.get("registrations", [])
+    return registrations(entries, lambda number: document.place(header, number))
 
 
 def _ignores(document: _Document) -> tuple[Ignore, ...]:

@@ -44,6 +44,8 @@ def condition(node: Marked) -> Condition:
         raise node.error("a condition is empty")
     node.keys_within(frozenset(_OPERATORS))
     parts = [_OPERATORS[name](operand) for name, operand in node.value.items()]
+    if len(parts) == 1:
+        return parts[0]
     return lambda value: all(part(value) for part in parts)
 
 
@@ -58,6 +60,9 @@ def _equal(value: FieldValue, expected: JsonValue) -> bool:
 
 def _in(node: Marked) -> Condition:
     options = [option.plain() for option in node.items()]
+    if all(isinstance(option, str) for option in options):
+        texts = frozenset(option for option in options if isinstance(option, str))
+        return lambda value: isinstance(value, str) and value in texts
     return lambda value: any(_equal(value, option) for option in options)
 
 
@@ -100,6 +105,8 @@ def _matches(node: Marked) -> Condition:
         raise node.error(f"not a regular expression: {error}") from error
 
     def holds(value: FieldValue) -> bool:
+        if isinstance(value, str):
+            return pattern.search(value[:MAX_SUBJECT]) is not None
         entries = _strings(value)
         line = (" ".join(entries),) if len(entries) > 1 else ()
         return any(pattern.search(entry[:MAX_SUBJECT]) for entry in (*entries, *line))

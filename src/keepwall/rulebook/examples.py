@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from keepwall.rulebook.rule import Example
 from keepwall.rulebook.source import Marked
-from keepwall.vocabulary.asset import Asset, AssetKind, Location
+from keepwall.vocabulary.asset import Asset, AssetKind, Location, Relation, RelationKind
 from keepwall.vocabulary.fact import FACT_KINDS, Fact
 from keepwall.vocabulary.surface import Surface
 
@@ -27,7 +27,7 @@ def examples(node: Marked) -> tuple[Example, ...]:
 
 
 def _example(node: Marked) -> Example:
-    node.keys_within(frozenset({"files", "facts", "assets"}))
+    node.keys_within(frozenset({"files", "facts", "assets", "relations"}))
     entries = node.mapping()
     if not entries or ("files" in entries and len(entries) > 1):
         raise node.error("an example holds either files, or facts and assets")
@@ -35,6 +35,7 @@ def _example(node: Marked) -> Example:
         files=_files(entries["files"]) if "files" in entries else {},
         facts=_each(entries.get("facts"), _fact),
         assets=_each(entries.get("assets"), _asset),
+        relations=_each(entries.get("relations"), _relation),
         place=f"{node.origin}:{node.line}",
     )
 
@@ -79,6 +80,15 @@ def _fact(node: Marked) -> Fact:
         path=entries["path"].text() if "path" in entries else "",
         line=line if isinstance(line, int) else 0,
     )
+
+
+def _relation(node: Marked) -> Relation:
+    names = frozenset({"source", "kind", "target"})
+    node.keys_within(names, names)
+    entries = {key: entry.text() for key, entry in node.mapping().items()}
+    if entries["kind"] not in tuple(RelationKind):
+        raise node.error(f"unknown relation {entries['kind']!r}")
+    return Relation(entries["source"], RelationKind(entries["kind"]), entries["target"])
 
 
 def _asset(node: Marked) -> Asset:

@@ -9,6 +9,7 @@ from importlib.resources.abc import Traversable
 from keepwall.rulebook.examples import examples
 from keepwall.rulebook.frameworks import FRAMEWORKS, controls
 from keepwall.rulebook.match import Clause, clauses, known_field
+from keepwall.rulebook.repair import repairs
 from keepwall.rulebook.rule import Rule
 from keepwall.rulebook.source import MAX_RULE_BYTES, Marked, parse
 from keepwall.vocabulary.errors import RuleError
@@ -19,7 +20,7 @@ _ID = re.compile(r"[A-Z]{2,8}-([A-Z]{3})-\d{3}")
 _REQUIRED = frozenset(
     {"id", "title", "severity", "surface", "why", "fix", "message", "match", "examples"}
 )
-_KEYS = _REQUIRED | {"mappings"}
+_KEYS = _REQUIRED | {"mappings", "repair"}
 _MAX_FILES = 5_000
 _MAX_DEPTH = 8
 
@@ -91,6 +92,7 @@ def rule_from(node: Marked) -> Rule:
         failing=examples(proof["failing"]),
         passing=examples(proof["passing"]),
         place=f"{node.origin}:{entries['id'].line}",
+        repairs=repairs(entries["repair"]) if "repair" in entries else (),
     )
 
 

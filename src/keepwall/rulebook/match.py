@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from keepwall.rulebook.condition import Condition, FieldValue, Missing, condition
 from keepwall.rulebook.source import Marked
-from keepwall.vocabulary.asset import Asset, AssetKind
+from keepwall.vocabulary.asset import Asset, AssetKind, RelationKind
 from keepwall.vocabulary.fact import FACT_KINDS, Fact
 from keepwall.vocabulary.json_value import JsonValue
 
@@ -19,7 +19,7 @@ _GROUPS: Mapping[str, Callable[[Iterable[bool]], bool]] = {
     "none": lambda results: not any(results),
 }
 _ASSET_FIELDS = frozenset({"key", "name", "surface", "owner", "zone", "attributes"})
-_CLAUSE_KEYS = frozenset({"fact", "asset_kind", "asset", "where", "with", "unless"})
+_CLAUSE_KEYS = frozenset({"fact", "asset_kind", "asset", "where", "with", "unless", "no_relation"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,13 @@ class Where:
 
     def holds(self, value: Mapping[str, JsonValue]) -> bool:
         """Return whether `value` satisfies every condition and group."""
-        return all(test(field_of(value, name)) for name, test in self.fields) and all(
-            _GROUPS[group](block.holds(value) for block in blocks) for group, blocks in self.groups
-        )
+        for name, test in self.fields:  # plain loops: this is asked millions of times in a scan
+            if not test(field_of(value, name)):
+                return False
+        for group, blocks in self.groups:
+            if not _GROUPS[group](block.holds(value) for block in blocks):
+                return False
+        return True
 
 
 class Scope(StrEnum):
@@ -54,13 +58,17 @@ class Nearby:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One thing to look for: a fact of a kind, or (with `fact` empty) an asset of some kinds."""
+    """One thing to look for: a fact of a kind, or (with `fact` empty) an asset of some kinds.
+
+    The asset must have no relation of a kind in `unlinked` to anything.
+    """
 
     fact: str
     asset_kinds: frozenset[str]
     where: Where
     demanded: tuple[Nearby, ...] = ()
     unless: tuple[Nearby, ...] = ()
+    unlinked: frozenset[str] = frozenset()
 
     def holds_for_fact(self, fact: Fact) -> bool:
         """Return whether `fact` (of the right kind) matches, nearby facts apart."""
@@ -86,6 +94,8 @@ def asset_fields(asset: Asset) -> Mapping[str, JsonValue]:
 
 def field_of(value: Mapping[str, JsonValue], dotted: str) -> FieldValue:
     """Return the field that `dotted` names, or MISSING; an index reaches into a list."""
+    if "." not in dotted:
+        return value.get(dotted, Missing.MISSING)
     current: JsonValue = value
     for part in dotted.split("."):
         if isinstance(current, Mapping) and part in current:
@@ -123,16 +133,18 @@ def _clause(node: Marked) -> Clause:
     if ("fact" in entries) is ("asset" in entries):
         raise node.error("a clause looks for either a fact or an asset")
     demanded, unless = _nearby(entries.get("with")), _nearby(entries.get("unless"))
+    unlinked = _relations(entries.get("no_relation"))
     if "asset" in entries:
         asset = entries["asset"]
         asset.keys_within(frozenset({"kind", "where"}), frozenset({"kind"}))
         block = asset.mapping().get("where")
         where = _where(block, "") if block else Where()
-        return Clause("", _asset_kinds(asset.mapping()["kind"]), where, demanded, unless)
+        kinds = _asset_kinds(asset.mapping()["kind"])
+        return Clause("", kinds, where, demanded, unless, unlinked)
     kind = _fact_kind(entries["fact"])
     kinds = _asset_kinds(entries["asset_kind"]) if "asset_kind" in entries else frozenset[str]()
     where = _where(entries["where"], kind) if "where" in entries else Where()
-    return Clause(kind, kinds, where, demanded, unless)
+    return Clause(kind, kinds, where, demanded, unless, unlinked)
 
 
 def _nearby(node: Marked | None) -> tuple[Nearby, ...]:
@@ -164,6 +176,16 @@ def _where(node: Marked, kind: str) -> Where:
     if not fields and not groups:
         raise node.error("a where block is empty")
     return Where(tuple(fields), tuple(groups))
+
+
+def _relations(node: Marked | None) -> frozenset[str]:
+    names = node.items() if node else []
+    for name in names:
+        if name.text() not in tuple(RelationKind):
+            raise name.error(
+                f"unknown relation {name.text()!r}", hint=f"known: {', '.join(RelationKind)}"
+            )
+    return frozenset(name.text() for name in names)
 
 
 def _fact_kind(node: Marked) -> str:

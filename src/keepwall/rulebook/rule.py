@@ -6,18 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from keepwall.rulebook.match import Clause
-from keepwall.vocabulary.asset import Asset
+from keepwall.rulebook.repair import Repair
+from keepwall.vocabulary.asset import Asset, Relation
 from keepwall.vocabulary.fact import Fact
 from keepwall.vocabulary.surface import Severity, Surface
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A proof of a rule: either a file tree to discover, or facts and assets as they are."""
+    """A proof of a rule: a file tree to discover, or facts, assets and relations as they are."""
 
     files: Mapping[str, str] = field(default_factory=dict)
     facts: tuple[Fact, ...] = ()
     assets: tuple[Asset, ...] = ()
+    relations: tuple[Relation, ...] = ()
     place: str = ""
 
 
@@ -26,7 +28,7 @@ class Rule:
     """What is wrong, why it matters, how to fix it, and how it is recognised.
 
     `message` is a template with ``{dotted.field}`` placeholders; `mappings` is framework → ids;
-    `place` is where the rule was read (``path:line``).
+    `place` is where the rule was read (``path:line``); `repairs` is what ``scan --fix`` may do.
     """
 
     id: str
@@ -41,3 +43,4 @@ class Rule:
     failing: tuple[Example, ...]
     passing: tuple[Example, ...]
     place: str
+    repairs: tuple[Repair, ...] = ()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from keepwall.workflows.triage import TriageOrder
+
 
 class Actions(Protocol):
-    """Orders to the planes. Both are idempotent and record what they did in the incident.
+    """Orders to the planes, and decisions. All are idempotent and leave a record of what was done.
 
     Raises:
         KeepwallError: the order could not be carried out; nothing is half done silently.
@@ -18,4 +20,8 @@ class Actions(Protocol):
 
     async def release(self, incident: str) -> None:
         """Lift the containment of the incident with this id."""
+        ...
+
+    async def triage(self, order: TriageOrder, actor: str) -> None:
+        """Record what `actor` decides about findings, in the ledger and in the store."""
         ...

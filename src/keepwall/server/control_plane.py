@@ -32,6 +32,7 @@ from keepwall.prove.record import EvidenceRecorder
 from keepwall.server.app import create_app
 from keepwall.server.credentials import new_api_token
 from keepwall.server.live import LiveFeed
+from keepwall.server.rescans import Rescans
 from keepwall.vocabulary.errors import ConnectError, FormatError, KeepwallError
 from keepwall.vocabulary.subjects import EVENT_SUBJECTS
 from keepwall.workflows import connection
@@ -39,25 +40,25 @@ from keepwall.workflows.burn_the_path import BurnThePath
 from keepwall.workflows.connection import Connection
 from keepwall.workflows.documents import Documents
 from keepwall.workflows.fence import node_name
-from keepwall.workflows.scan import scan
+from keepwall.workflows.triage import TriageOrder, triage
 
 _log = logging.getLogger(__name__)
 _LIFE = timedelta(days=30)
 _SPOOL_SECONDS = 2.0
 _HEAD_SECONDS = 10.0
-_RESCAN = timedelta(hours=1)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a control plane is started; `targets` are scanned now and again every hour."""
+    """How a control plane is started; `targets` are scanned now, then `every` so many seconds."""
 
     state: StateDirectory
     host: str = "127.0.0.1"
     port: int = 8740
     store_url: str = ""
     targets: Sequence[str] = ()
+    every: float = 60.0
     organisation: str = "keepwall"
 
 
@@ -80,6 +81,13 @@ class ControlPlane:
     async def release(self, incident: str) -> None:
         """Release an incident's subject; see `BurnThePath.release`."""
         await self.burn.release(incident)
+
+    async def triage(self, order: TriageOrder, actor: str) -> None:
+        """Record what `actor` decides about findings; see `keepwall.workflows.triage`."""
+        await asyncio.to_thread(
+            triage, self.store, self.burn.evidence, self.burn.clock, order, actor
+        )
+        self.live.publish("finding", 0, order.state.value)
 
     async def take_events(self) -> None:
         """Take events from the bus, for ever."""
@@ -106,17 +114,17 @@ class ControlPlane:
             await asyncio.sleep(_SPOOL_SECONDS)
 
     async def rescan(self, tell: Callable[[str], None]) -> None:
-        """Scan every target now and then, for ever; one that fails does not stop the others."""
-        while True:
-            for target in self.settings.targets:
-                try:
-                    result = await asyncio.to_thread(scan, target)
-                    await asyncio.to_thread(self.store.scans.record, result)
-                except KeepwallError as error:
-                    tell(f"scanning {target} failed: {error.message}")
-                else:
-                    self.live.publish("scan", 0, target)
-            await asyncio.sleep(_RESCAN.total_seconds())
+        """Look at every target again and again, for ever; see `Rescans`."""
+        settings = self.settings
+        rescans = Rescans(
+            store=self.store,
+            targets=tuple(settings.targets),
+            remember=settings.state.remembered,
+            every=settings.every,
+            changed=lambda target: self.live.publish("scan", 0, target),
+            tell=tell,
+        )
+        await rescans.run()
 
 
 @asynccontextmanager
@@ -135,6 +143,7 @@ async def started(settings: Settings, clock: Clock) -> AsyncIterator[ControlPlan
         stack.callback(ledger.head)
         store = stack.enter_context(Store.open(settings.store_url or state.database_url))
         files = _certificates(trust, state)
+        trust.signer(f"node/{node_name()}")  # with which runs on this node sign their status
         server = await NatsServer.start(
             state.bus, certificate=files["bus.crt"], key=files["bus.key"], ca=files["ca.crt"]
         )

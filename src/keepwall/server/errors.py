@@ -15,6 +15,7 @@ from keepwall.server.queries import BadQueryError, NotFoundError
 from keepwall.server.security import HEADERS
 from keepwall.server.services import services_of
 from keepwall.vocabulary.errors import ConnectError, KeepwallError
+from keepwall.workflows.triage import TriageError, UnknownFindingError
 
 _log = logging.getLogger(__name__)
 
@@ -62,9 +63,9 @@ async def keepwall_error(request: Request, error: Exception) -> Response:
     """Answer an error of ours: its line for a person and its hint are fit to be shown."""
     if not isinstance(error, KeepwallError):
         return await unexpected_error(request, error)
-    if isinstance(error, NotFoundError):
+    if isinstance(error, (NotFoundError, UnknownFindingError)):
         status = 404
-    elif isinstance(error, BadQueryError):
+    elif isinstance(error, (BadQueryError, TriageError)):
         status = 400
     elif isinstance(error, ConnectError):
         status = 503

@@ -21,7 +21,8 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "x-csrf-token"
 CSRF_FIELD = "csrf"
 _FORM = "application/x-www-form-urlencoded"
-_FIELDS = 50
+_FIELDS = 300
+"""Fields of a form; a whole page of findings may be selected. The body is bounded before."""
 
 
 class Gatekeeper:

@@ -34,6 +34,11 @@ class Services:
         return "__Host-keepwall" if self.secure_cookies else "keepwall"
 
 
+def asker(request: Request) -> str:
+    """Return who asks: there is one account, and the token for programs."""
+    return "api" if request.state.session is None else "console"
+
+
 def services_of(request: Request) -> Services:
     """Return the services of the application that answers `request`."""
     services = request.app.state.services

@@ -37,6 +37,7 @@ class AssetKind(StrEnum):
     MCP_SERVER = "mcp-server"
     ENDPOINT = "endpoint"
     IMAGE = "image"
+    BUILD = "build"
     WORKLOAD = "workload"
     KUBERNETES_OBJECT = "kubernetes-object"
     CLOUD_RESOURCE = "cloud-resource"
@@ -62,19 +63,23 @@ KEY_TABLE: Mapping[AssetKind, str] = {
     AssetKind.PROMPT: "path in the repository, with #name for one of several in a file",
     AssetKind.TRAINING_JOB: "path in the repository#name",
     AssetKind.ACCELERATOR: "path in the repository#workload that asks for it, or host/device",
-    AssetKind.DATASET: "provider/name, or a URL with scheme, host and path",
+    AssetKind.DATASET: "provider/name, a URL with scheme, host and path, or the path in the "
+    "repository",
     AssetKind.NOTEBOOK: "path in the repository, POSIX, no leading ./",
     AssetKind.AGENT: "path in the repository#name",
     AssetKind.TOOL: "path in the repository#name, or server/tool",
     AssetKind.MCP_SERVER: "command with its package argument, or URL, normalised",
     AssetKind.ENDPOINT: "scheme://host:port/path",
     AssetKind.IMAGE: "digest, else registry/repository:tag",
+    AssetKind.BUILD: "path in the repository of the file that an image is built by",
     AssetKind.WORKLOAD: "project/service",
     AssetKind.KUBERNETES_OBJECT: "cluster/namespace/kind/name",
-    AssetKind.CLOUD_RESOURCE: "ARN or the provider's own full resource name",
+    AssetKind.CLOUD_RESOURCE: "ARN or the provider's own full resource name; declared and not "
+    "yet known by one: terraform/<folder of the module>#type.name, "
+    "cloudformation/<path>#LogicalId, arm/<path>#name, bicep/<path>#symbol",
     AssetKind.PIPELINE: "path in the repository#name",
     AssetKind.PROCESS: "host/program path or name",
-    AssetKind.SECRET: "detector/keyed digest of the value",
+    AssetKind.SECRET: "detector/digest of the value, or of its place where it could be guessed",
 }
 """What the canonical key of each kind is; published with the schemas."""
 
@@ -84,6 +89,7 @@ _IN_REPOSITORY = frozenset(
         AssetKind.AGENT,
         AssetKind.TOOL,
         AssetKind.PIPELINE,
+        AssetKind.BUILD,
         AssetKind.PROMPT,
         AssetKind.TRAINING_JOB,
         AssetKind.ACCELERATOR,
@@ -103,7 +109,10 @@ _NAMED = frozenset(
     }
 )
 DEFAULT_PORTS: Mapping[str, int] = {"http": 80, "https": 443, "ws": 80, "wss": 443}
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s]*\Z", re.IGNORECASE)
+"""A command line that holds a URL is none."""
 _DIGEST = re.compile(r"sha(256|384|512):[0-9a-f]+\Z", re.IGNORECASE)
 
 
@@ -116,9 +125,9 @@ def canonical_key(kind: AssetKind, raw: str) -> str:
     text = _SPACE.sub(" ", raw.strip())
     if kind in _IN_REPOSITORY:
         path, mark, name = text.partition("#")
-        return posixpath.normpath(path.replace("\\", "/")).lstrip("/") + mark + name
+        return (posixpath.normpath(path.replace("\\", "/")).lstrip("/ ") or ".") + mark + name
     if kind is AssetKind.ENDPOINT or (
-        kind in (AssetKind.MCP_SERVER, AssetKind.DATASET) and "://" in text
+        kind in (AssetKind.MCP_SERVER, AssetKind.DATASET) and _URL.match(text)
     ):
         return _canonical_url(text)
     if kind is AssetKind.IMAGE:
@@ -133,16 +142,21 @@ def canonical_key(kind: AssetKind, raw: str) -> str:
 
 def _canonical_url(text: str) -> str:
     """Return scheme://host:port/path; credentials, query and fragment never become identity."""
-    parts = urlsplit(text if "://" in text else f"http://{text}")
+    if not _SCHEME.match(text):
+        text = f"http://{text.lstrip(':/')}"
+    try:
+        parts = urlsplit(text)
+    except ValueError:  # brackets without an address, or letters that no host name has
+        parts = urlsplit(text.encode("ascii", "ignore").decode().replace("[", "").replace("]", ""))
+    host = (parts.hostname or "").lower()
     scheme = parts.scheme.lower()
     try:
         port = parts.port or DEFAULT_PORTS.get(scheme)
     except ValueError:
-        port = None
-    host = (parts.hostname or "").lower()
+        port = DEFAULT_PORTS.get(scheme)
     host = f"[{host}]" if ":" in host else host
-    path = posixpath.normpath(parts.path) if parts.path not in ("", "/") else ""
-    return f"{scheme}://{host}{f':{port}' if port else ''}{path}"
+    path = posixpath.normpath(f"/{parts.path.lstrip('/')}").rstrip("/ ")
+    return f"{scheme}://{host}{f':{port}' if port else ''}{path}".strip()
 
 
 def _canonical_image(text: str) -> str:

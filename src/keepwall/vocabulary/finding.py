@@ -22,7 +22,12 @@ def fingerprint(rule: str, asset: str, path: str, evidence: str, ordinal: int = 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule that an asset fails."""
+    """A rule that an asset fails.
+
+    `exposure` is from 0 to 100 and says what to look at first: how bad it is, how it is reached
+    from outside and what it reaches. `reason` says so in one line, and is empty where the graph
+    adds nothing to the severity.
+    """
 
     rule: str
     title: str
@@ -35,3 +40,5 @@ class Finding:
     fix: str
     fingerprint: str
     mappings: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    exposure: int = 0
+    reason: str = ""

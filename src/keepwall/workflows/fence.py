@@ -19,14 +19,16 @@ from keepwall.enforce.runtime.supervisor import Supervisor
 from keepwall.foundation.clock import Clock
 from keepwall.foundation.state import StateDirectory
 from keepwall.vocabulary.envelope import Envelope
-from keepwall.vocabulary.errors import ConfigError, ConnectError
+from keepwall.vocabulary.errors import ConfigError, ConnectError, KeepwallError
 from keepwall.vocabulary.event import Event
 from keepwall.workflows import connection
 from keepwall.workflows.containment_watch import ContainmentWatch
+from keepwall.workflows.run_identity import identified, subjects_of
 from keepwall.workflows.standing_orders import standing_orders
 
 if TYPE_CHECKING:
     from keepwall.foundation.spool import Spool
+    from keepwall.workflows.forward import Forwarder
 
 _SIGNALLED = 128
 
@@ -39,6 +41,8 @@ class Surroundings:
     clock: Clock
     say: Callable[[str], None]
     """Takes one line for the person who started the command."""
+    config: Path | None = None
+    """The configuration file that was named; else that of the current directory counts."""
 
 
 def node_name() -> str:
@@ -98,10 +102,17 @@ def run(
     """Run `command` inside `envelope` and return its exit code (128 + n for signal n).
 
     Raises:
-        ConfigError: the envelope is too weak here, the subject is contained, or there is no such
-            program. Nothing was started then.
+        ConfigError: the envelope is too weak here or about somebody else, the subject is
+            contained, or there is no such program. Nothing was started then.
         IntegrityError: the orders on this machine's disk do not hold.
     """
+    envelope = identified(
+        envelope,
+        lambda: launch.find(command, os.environ),
+        node_name(),
+        surroundings.config,
+        surroundings.say,
+    )
     orders = standing_orders(envelope, surroundings.state, surroundings.clock)
     if orders.containment:
         raise ConfigError(
@@ -134,10 +145,7 @@ def run(
     watch = ContainmentWatch(envelope, state, clock, contain, say)
     forwarder = None
     if link := connection.read(surroundings.state):
-        # Late on purpose: without a control plane no start pays for an event loop.
-        from keepwall.workflows.forward import Forwarder  # noqa: PLC0415
-
-        forwarder = Forwarder(link, envelope.subject_name, surroundings.clock, contain)
+        forwarder = _forwarder(link, envelope, orders.generation, compiled, surroundings, contain)
         sinks.onwards = forwarder
         forwarder.start()
     try:
@@ -154,6 +162,34 @@ def run(
             f"keepwall incident show {contained[0]}"
         )
     return _exit_code(status)
+
+
+def _forwarder(
+    link: connection.Connection,
+    envelope: Envelope,
+    generation: int,
+    compiled: RunPlan,
+    surroundings: Surroundings,
+    contain: Callable[[str], None],
+) -> Forwarder:
+    """Return what talks to the control plane; without a key of this node it tells no status."""
+    # Late on purpose: without a control plane no start pays for an event loop.
+    from keepwall.foundation.trust.signer import installed_signer  # noqa: PLC0415
+    from keepwall.foundation.trust.verify import Verifier  # noqa: PLC0415
+    from keepwall.workflows.forward import Forwarder  # noqa: PLC0415
+    from keepwall.workflows.node_status import NodeStatus, RunStatus, reached  # noqa: PLC0415
+
+    clock, status = surroundings.clock, None
+    try:
+        signer = installed_signer(surroundings.state.trust, f"node/{link.node}")
+        if signer:
+            run = f"{os.getpid()}-{clock.now().timestamp():.0f}"
+            mine = RunStatus(run, envelope.subject_name, generation, reached(compiled))
+            verifier = Verifier(bytes.fromhex(link.root))
+            status = NodeStatus(link.node, mine, signer, verifier, clock)
+    except KeepwallError as error:
+        surroundings.say(f"this run tells no status: {error.message}")
+    return Forwarder(link, subjects_of(envelope), clock, contain, status)
 
 
 def _start(command: Sequence[str], compiled: RunPlan) -> launch.Started:

@@ -7,7 +7,7 @@ import logging
 import ssl
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import aclosing, suppress
 
 from keepwall.foundation.bus.contract import Bus
@@ -15,6 +15,7 @@ from keepwall.foundation.clock import Clock
 from keepwall.vocabulary.errors import KeepwallError
 from keepwall.vocabulary.event import Event
 from keepwall.workflows.connection import Connection
+from keepwall.workflows.node_status import NodeStatus
 
 _log = logging.getLogger(__name__)
 _MOST_WAITING = 10_000
@@ -25,17 +26,24 @@ _LAST_WORDS = 2.0
 class Forwarder:
     """A thread with its own connection; the run never waits for it.
 
-    `contained` is called with an incident id when the control plane contains `subject`. What
-    cannot be sent stays in the spool, from where the control plane takes it later.
+    `contained` is called with an incident id when the control plane contains one of `subjects`;
+    `status` says on the bus that this run is there, and how strong.
+    What cannot be sent stays in the spool, from where the control plane takes it later.
     """
 
     def __init__(
-        self, connection: Connection, subject: str, clock: Clock, contained: Callable[[str], None]
+        self,
+        connection: Connection,
+        subjects: Collection[str],
+        clock: Clock,
+        contained: Callable[[str], None],
+        status: NodeStatus | None = None,
     ) -> None:
         self._connection = connection
-        self._subject = subject
+        self._subjects = subjects
         self._clock = clock
         self._contained = contained
+        self._status = status
         self._waiting: deque[Event] = deque(maxlen=_MOST_WAITING)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news: asyncio.Event | None = None
@@ -77,13 +85,16 @@ class Forwarder:
         tls = ssl.create_default_context(cafile=self._connection.ca)
         tls.load_cert_chain(self._connection.certificate, self._connection.key)
         bus = await NatsBus.connect(self._connection.url, tls, name="keepwall-run", patience=1.0)
-        watching = asyncio.create_task(self._watch(bus))
+        beside = [asyncio.create_task(self._watch(bus))]
+        if self._status:
+            beside.append(asyncio.create_task(self._status.publish(bus)))
         try:
             await self._send(bus, self._news)
         finally:
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+            for task in beside:
+                task.cancel()
+                with suppress(asyncio.CancelledError, KeepwallError, OSError):
+                    await task
             await bus.close()
 
     async def _send(self, bus: Bus, news: asyncio.Event) -> None:
@@ -110,5 +121,5 @@ class Forwarder:
             async for change in changes:
                 if isinstance(change, Document) and change.body is not None:
                     body = change.body
-                    if body.get("subject") == self._subject and body.get("level") != "released":
+                    if body.get("subject") in self._subjects and body.get("level") != "released":
                         self._contained(change.key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from keepwall.enforce.runtime import probe
+from keepwall.enforce.runtime import credentials, probe
 from keepwall.enforce.runtime.compile import plan
 from keepwall.enforce.runtime.draft import draft
 from keepwall.enforce.runtime.learn import Used
@@ -41,7 +41,7 @@ def write_draft(used: Used, target: Path, name: str, say: Callable[[str], None])
     Raises:
         ConfigError: the file cannot be written.
     """
-    found = draft(used, name, str(Path.home()))
+    found = credentials.closed(draft(used, name, str(Path.home())), used)
     lines = [f"# Learned from one run of {name}. Read it, narrow it, then: keepwall run --envelope"]
     lines += [
         f"# Left out: {''.join(c for c in each if c.isprintable())}" for each in found.left_out

@@ -23,7 +23,8 @@ from keepwall.foundation.clock import Clock
 from keepwall.foundation.ledger.ledger import Ledger
 from keepwall.foundation.state import StateDirectory
 from keepwall.foundation.store.store import Store
-from keepwall.foundation.trust.trust import Trust, installed_root
+from keepwall.foundation.trust.installed import installed_root
+from keepwall.foundation.trust.trust import Trust
 from keepwall.prove.record import EvidenceRecorder
 from keepwall.respond.narrow import narrowed
 from keepwall.vocabulary.envelope import EnvelopeGeneration

@@ -15,7 +15,7 @@ from keepwall.foundation.clock import Clock
 from keepwall.foundation.state import StateDirectory
 from keepwall.foundation.store.documents import Past
 from keepwall.foundation.store.store import Store
-from keepwall.foundation.trust.trust import installed_revocations, installed_root
+from keepwall.foundation.trust.installed import installed_revocations, installed_root
 from keepwall.foundation.trust.verify import Verifier
 from keepwall.vocabulary.envelope import Envelope, EnvelopeGeneration
 from keepwall.vocabulary.errors import ConfigError, IntegrityError

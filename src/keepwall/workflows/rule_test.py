@@ -59,7 +59,7 @@ def _problems(
 
 def _inventory(example: Example, discover: Discover) -> Inventory:
     if not example.files:
-        return Inventory(example.assets, (), example.facts, ())
+        return Inventory(example.assets, example.relations, example.facts, ())
     with tempfile.TemporaryDirectory(prefix="keepwall-rule-") as folder:
         root = Path(folder) / "example"
         root.mkdir()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from keepwall import __version__
 from keepwall.assess.engine import assess
+from keepwall.assess.exposure import ranked
 from keepwall.discover.limits import Limits
 from keepwall.discover.tree import How, discover_tree
 from keepwall.foundation.clock import Clock, SystemClock
@@ -57,12 +58,14 @@ def scan(
     clock: Clock | None = None,
     progress: Callable[[str], None] | None = None,
     remember: Path | None = None,
+    probe: bool = True,
 ) -> ScanResult:
     """Return what is in `target` (a path, or ``host``) and what is wrong with it.
 
     Findings that an ignore of `config` covers are left out and counted (`ScanInfo.ignored`).
     `progress` is called with a line for a person now and then. Below the directory `remember` it is
-    kept what each file showed, and only what changed since is read.
+    kept what each file showed, and only what changed since is read. With `probe`, each server of AI
+    on the host is asked once whether it answers without credentials.
 
     Raises:
         ConfigError: the target does not exist or is of a kind that cannot be scanned.
@@ -75,9 +78,9 @@ def scan(
     name = str(path.resolve()) if path else target  # two directories called "." are two targets
     started = clock.now()
     rulebook = Rulebook.load()
-    inventory = _discover(path, tell, remember)
+    inventory = _discover(path, tell, remember) if path else _discover_host(tell, probe=probe)
     tell(f"judging {len(inventory.assets)} assets")
-    findings = assess(inventory, rulebook)
+    findings = ranked(assess(inventory, rulebook), inventory)
     kept, dropped = without_ignored(findings, config.ignores, started.date())
     return ScanResult(
         assets=inventory.assets,
@@ -102,14 +105,10 @@ def _silent(message: str) -> None:
     del message
 
 
-def _discover(path: Path | None, tell: Callable[[str], None], remember: Path | None) -> Inventory:
+def _discover(path: Path, tell: Callable[[str], None], remember: Path | None) -> Inventory:
     def told(count: int, name: str) -> None:
         tell(f"{count:,}: {name}")
 
-    if path is None:
-        from keepwall.discover.host import discover_host  # noqa: PLC0415 - only where it is wanted
-
-        return discover_host(progress=told)
     memory = None
     if remember is not None:
         name = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32]
@@ -117,6 +116,16 @@ def _discover(path: Path | None, tell: Callable[[str], None], remember: Path | N
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     processes = min(cores or 1, _MOST_PROCESSES)
     return discover_tree(path, How(Limits(), told, calls_asked_about, memory, processes))
+
+
+def _discover_host(tell: Callable[[str], None], *, probe: bool) -> Inventory:
+    from keepwall.discover.host import discover_host  # noqa: PLC0415 - only where it is wanted
+    from keepwall.discover.host_probe import ask  # noqa: PLC0415 - same
+
+    def told(_count: int, name: str) -> None:
+        tell(f"this host: {name}")
+
+    return discover_host(ask=ask if probe else None, progress=told)
 
 
 def _scan_id(target: str, started: datetime) -> str:

@@ -16,6 +16,7 @@ from keepwall.vocabulary.envelope import Envelope, EnvelopeGeneration
 from keepwall.vocabulary.errors import IntegrityError
 from keepwall.vocabulary.incident import Containment, ContainmentLevel
 from keepwall.vocabulary.subjects import concerns
+from keepwall.workflows.run_identity import subjects_of
 
 
 def signed_orders(
@@ -30,10 +31,10 @@ def signed_orders(
     generation, containment = 0, None
     if snapshots.has("containments") or snapshots.has("envelopes"):
         documents = _Documents(snapshots, state, clock)
-        now = clock.now()
+        now, subjects = clock.now(), subjects_of(envelope)
         for body in documents.bodies("containments"):
             found = msgspec.convert(body, Containment)
-            if found.subject == envelope.subject_name and _holds(found, now):
+            if found.subject in subjects and _holds(found, now):
                 containment = found
         for body in documents.bodies("envelopes"):
             signed = msgspec.convert(body, EnvelopeGeneration)
@@ -54,7 +55,10 @@ class _Documents:
 
     def __init__(self, snapshots: SnapshotDirectory, state: StateDirectory, clock: Clock) -> None:
         # Late on purpose: without documents no start pays for the cryptography.
-        from keepwall.foundation.trust.trust import installed_root  # noqa: PLC0415
+        from keepwall.foundation.trust.installed import (  # noqa: PLC0415
+            installed_revocations,
+            installed_root,
+        )
         from keepwall.foundation.trust.verify import Verifier  # noqa: PLC0415
 
         root = installed_root(state.trust)
@@ -64,7 +68,7 @@ class _Documents:
                 hint="restore the trust directory from its backup",
             )
         self._snapshots = snapshots
-        self._verifier = Verifier(root)
+        self._verifier = Verifier(root, revocations=installed_revocations(state.trust))
         self._now = clock.now()
 
     def bodies(self, bucket: str) -> list[dict[str, Any]]:

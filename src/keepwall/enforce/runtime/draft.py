@@ -29,7 +29,9 @@ _EPHEMERAL = 32_768
 """Ports from here on are handed out, not chosen (ip_local_port_range)."""
 _TOGETHER = 4
 """From this many files in one directory on, the directory is what was meant."""
-_TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - named to be recognised, not used
+TEMPORARY = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - named to be recognised, not used
+_CACHE = "/__pycache__/"
+_LIBRARY = re.compile(r".*/(?:(?:site|dist)-packages|lib/python3\.\d+)/")
 _BROAD = frozenset({"/", "/home", "/root", "/etc", "/usr", "/var", "/dev", "/proc", "/sys", "/run"})
 
 
@@ -49,8 +51,13 @@ def draft(used: Used, name: str, home: str) -> Draft:
     """
     left_out = sorted(
         {
-            f"{use.split('.')[1]} of {path}: a place of credentials"
-            for use, paths in used.files.items()
+            f"{verb} {path}: a place of credentials"
+            for verb, paths in (
+                ("reading", used.files[Use.READ]),
+                ("writing", used.files[Use.WRITE]),
+                ("starting", used.files[Use.EXECUTE]),
+                ("listing", used.listed),
+            )
             for path in paths
             if is_sensitive(path)
         }
@@ -64,6 +71,11 @@ def draft(used: Used, name: str, home: str) -> Draft:
         changed=set(filter(_sayable, used.changed)),
         listed=set(filter(_sayable, used.listed)),
     )
+    if compiled := {_cache(path) for path in used.files[Use.WRITE] if _of_library(path)}:
+        left_out.append(
+            f"writing {len(compiled)} bytecode caches of installed packages, such as "
+            f"{min(compiled)}: who writes there changes code; Python works without"
+        )
     if used.datagrams:
         left_out.append("UDP (for example DNS): cannot be held to addresses here")
     if used.overflow:
@@ -73,7 +85,9 @@ def draft(used: Used, name: str, home: str) -> Draft:
             name=name,
             planes=(Plane.RUNTIME, Plane.NETWORK),
             minimum_strength=Strength.KILLED_LATE,
-            process=ProcessSection(allow=_literal(used.files[Use.EXECUTE])),
+            process=ProcessSection(
+                allow=_literal(path for path in used.files[Use.EXECUTE] if not is_sensitive(path))
+            ),
             file=_files(used, home),
             network=NetworkSection(
                 egress=_addresses(used.reached - used.offered), listen=_listens(used.offered)
@@ -103,6 +117,11 @@ def _top(path: str) -> str:
         if found := pattern.match(path):
             return found[1]
     return ""
+
+
+def is_system_tree(rule: str) -> bool:
+    """Return whether a rule is a tree by its nature: libraries, not somebody's own directory."""
+    return rule.removesuffix("/**") == _top(rule)
 
 
 def _literal(paths: Iterable[str]) -> tuple[PathRule, ...]:
@@ -140,9 +159,12 @@ def _writes(used: Used, home: str) -> Sequence[str]:
     rules: set[str] = set()
     needed = PathSet.of(PathRule(path) for use, path in baseline() if use is Use.WRITE)
     for path in used.files[Use.WRITE]:
-        if is_sensitive(path) or needed.match(path):
+        if is_sensitive(path) or needed.match(path) or _of_library(path):
             continue
-        temporary = next((top for top in _TEMPORARY if path.startswith(top + "/")), "")
+        if cache := _cache(path):  # it stays where learning made it, so its directory stays closed
+            rules.add(f"{cache}/**")
+            continue
+        temporary = next((top for top in TEMPORARY if path.startswith(top + "/")), "")
         parent = os.path.dirname(path)
         if temporary and path.count("/") == temporary.count("/") + 1:
             rules.add(f"{temporary}/**")  # a random name directly in a temporary directory
@@ -151,6 +173,17 @@ def _writes(used: Used, home: str) -> Sequence[str]:
         else:
             rules.add(path)
     return _outermost(rules)
+
+
+def _cache(path: str) -> str:
+    """Return the directory of compiled Python that holds `path` or is it, or an empty string."""
+    before, mark, _ = f"{path}/".partition(_CACHE)
+    return before + mark.rstrip("/") if mark else ""
+
+
+def _of_library(path: str) -> bool:
+    """Return whether `path` is compiled code of an installed package or of Python itself."""
+    return bool(_LIBRARY.match(path)) and _CACHE in f"{path}/"
 
 
 def _may_widen(directory: str, home: str) -> bool:

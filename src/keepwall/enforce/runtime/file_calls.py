@@ -36,7 +36,9 @@ class FileCalls:
         self._policy: FilePolicy = plan.files
         self._listener = listener
         self._observe = plan.envelope.mode is Mode.OBSERVE
-        self._witness = Witness(listener, reporter, observe=self._observe)
+        self._witness = Witness(
+            listener, reporter, observe=self._observe, landlock=plan.support.landlock > 0
+        )
         self._programs = ProgramCalls(plan, self._policy, self._witness)
         self._brokered = plan.brokered
         self._granted = {use: _granted(plan, use) for use in Use}

@@ -6,14 +6,19 @@ import contextlib
 import os
 import socket
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from keepwall.decide.addresses import normal
-from keepwall.enforce.runtime import attributes, calls, processes, sockets
+from keepwall.enforce.runtime import attributes, calls, elf, processes, sockets
 from keepwall.enforce.runtime.notification import Listener, StoppedCall
+from keepwall.enforce.runtime.own_sockets import OwnSockets, listener_of
 from keepwall.enforce.runtime.policy import Use
 from keepwall.enforce.runtime.resolve import AT_FDCWD, absolute, in_own_words, resolve, signed
 
 _MOST = 200_000
+_UNNAMED: dict[int, str] = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}  # noqa: S104 - what was seen
+_MOST_SCRIPTS = 6
+"""How far the kernel follows scripts that name scripts (fs/exec.c, exec_binprm)."""
 
 
 @dataclass(slots=True)
@@ -45,6 +50,7 @@ class Observer:
         self._listener = listener
         self._used = used
         self._known: set[tuple[bytes, int]] = set()
+        self._own = OwnSockets()
 
     def answer(self, call: StoppedCall, name: str) -> None:
         """Note one call and let it proceed."""
@@ -65,9 +71,7 @@ class Observer:
             self._note_open(call, name)
         elif name in ("execve", "execveat"):
             directory, path, follow = calls.program_path(self._listener, call, name)
-            real = self._real(call, directory, path, follow=follow)
-            if os.path.exists(real):  # a search along PATH asks for many that are not there
-                self._add(Use.EXECUTE, real)
+            self._note_program(call, self._real(call, directory, path, follow=follow))
         elif name in calls.CHANGES:
             for argument in calls.CHANGES[name]:
                 directory = (
@@ -88,6 +92,8 @@ class Observer:
             )
         elif name in ("connect", "bind"):
             self._note_address(call, name)
+        elif name == "listen":
+            self._note_listen(call)
 
     def _note_open(self, call: StoppedCall, name: str) -> None:
         wanted = calls.parse_open(self._listener, call, name)
@@ -112,6 +118,17 @@ class Observer:
         for use in wanted.uses:
             self._add(use, real)
 
+    def _note_program(self, call: StoppedCall, real: str) -> None:
+        """Note a program that starts and, where it is a script, what runs it."""
+        for _ in range(_MOST_SCRIPTS):
+            if not os.path.exists(real):  # a search along PATH asks for many that are not there
+                return
+            self._add(Use.EXECUTE, real)
+            script = os.fsencode(elf.script_interpreter(Path(real)))
+            if not script:
+                return
+            real = self._real(call, AT_FDCWD, script, follow=True)
+
     def _note_attribute(self, call: StoppedCall, name: str) -> None:
         wanted = attributes.target(self._listener, call, name)
         path = wanted.path or b""  # of a descriptor itself, where there is none
@@ -131,9 +148,27 @@ class Observer:
                     return
                 self._used.add(Use.WRITE, real)
         elif name == "connect":
-            self._used.reached.add((str(normal(endpoint.address)), endpoint.port))
+            peer = (str(normal(endpoint.address)), endpoint.port)
+            # What listens inside the run may be reached by it anyway.
+            loopback = sockets.reached(endpoint).is_loopback
+            if not loopback or not self._own.has(listener_of(endpoint.address, endpoint.port)):
+                self._used.reached.add(peer)
         else:
+            self._own.note(self._socket(call)[1])
             self._used.offered.add((str(endpoint.address), endpoint.port))
+
+    def _note_listen(self, call: StoppedCall) -> None:
+        """Note a socket that listens without a name of its own: it gets every address, any port."""
+        family, inode = self._socket(call)
+        if family in _UNNAMED and not self._own.has(inode):
+            self._own.note(inode)
+            self._used.offered.add((_UNNAMED[family], 0))
+
+    def _socket(self, call: StoppedCall) -> tuple[int, int]:
+        """Return the family and inode of the socket that a call is about."""
+        process = processes.group_of(call.thread)
+        with socket.socket(fileno=processes.duplicate(process, signed(call.arguments[0]))) as sock:
+            return sock.family, os.fstat(sock.fileno()).st_ino
 
     def _real(self, call: StoppedCall, directory: int, path: bytes, *, follow: bool) -> str:
         process = processes.group_of(call.thread)

@@ -30,7 +30,11 @@ class OwnSockets:
 
     def add(self, sock: socket.socket) -> None:
         """Remember a socket that was bound."""
-        self._inodes.add(_inode(sock))
+        self.note(_inode(sock))
+
+    def note(self, inode: int) -> None:
+        """Remember a socket that was bound, by its inode."""
+        self._inodes.add(inode)
 
     def __contains__(self, sock: socket.socket) -> bool:
         return _inode(sock) in self._inodes

@@ -6,7 +6,6 @@ import contextlib
 import errno
 import os
 import pwd
-import re
 import signal
 import time
 from dataclasses import dataclass
@@ -20,12 +19,6 @@ _DEEPEST = 256
 _EMPTY_LOOKS = 2
 _IDENTITY = 1024
 """The first bytes of a status file, in which the name and the numbers of a task stand."""
-
-
-_RIGHTS = re.compile(
-    rb"\nUmask:\t(\d+)\n.*?\nUid:(?:\t\d+){3}\t(\d+)\nGid:(?:\t\d+){3}\t(\d+)\n", re.DOTALL
-)
-"""The umask, and the user and group for file access (the last of four)."""
 
 
 def adopt_orphans() -> None:
@@ -92,10 +85,14 @@ def rights(thread: int) -> Rights:
         OSError: the thread is gone.
     """
     with open(f"/proc/{thread}/status", "rb", buffering=0) as file:
-        found = _RIGHTS.search(file.read(_IDENTITY) or b"")
-    if not found:
-        raise ProcessLookupError(errno.ESRCH, "the caller is gone")
-    return Rights(int(found[2]), int(found[3]), int(found[1], 8))
+        lines = (file.read(_IDENTITY) or b"").split(b"\n")
+    fields = dict(line.split(b":\t", 1) for line in lines if b":\t" in line)
+    try:
+        # the last of the four is the one for file access
+        user, group = (int(fields[name].split()[3]) for name in (b"Uid", b"Gid"))
+        return Rights(user, group, int(fields[b"Umask"], 8))
+    except (KeyError, IndexError) as error:
+        raise ProcessLookupError(errno.ESRCH, "the caller is gone") from error
 
 
 def threads_of(process: int) -> int:

@@ -21,9 +21,12 @@ _ACTIVITY = {Use.READ: Activity.READ, Use.WRITE: Activity.WRITE, Use.EXECUTE: Ac
 class Witness:
     """Resolves what calls on files are about and reports their answers; decides nothing."""
 
-    def __init__(self, listener: Listener, reporter: Reporter, *, observe: bool) -> None:
+    def __init__(
+        self, listener: Listener, reporter: Reporter, *, observe: bool, landlock: bool
+    ) -> None:
         self.listener = listener
         self.observe = observe
+        self._landlock = landlock
         self._reporter = reporter
 
     def resolve(self, call: StoppedCall, directory: int, path: bytes, *, follow: bool) -> str:
@@ -42,9 +45,13 @@ class Witness:
     def explain(
         self, call: StoppedCall, use: Use, real: str, verdict: Verdict, *, creates: bool
     ) -> None:
-        """Report a refusal that the kernel is about to make, and let the kernel make it."""
+        """Report a refusal that the kernel is about to make, and let the kernel make it.
+
+        A kernel without Landlock makes none: there it is only seen.
+        """
         if os.path.lexists(real) or (creates and Path(real).parent.is_dir()):
-            self._denied(call, use, self.own(real), verdict, Tier.LANDLOCK)
+            tier = Tier.LANDLOCK if self._landlock else Tier.SECCOMP
+            self._denied(call, use, self.own(real), verdict, tier)
         self.listener.proceed(call)
 
     def refuse(self, call: StoppedCall, use: Use, path: str, verdict: Verdict) -> None:
@@ -83,6 +90,7 @@ class Witness:
         )
 
     def _denied(self, call: StoppedCall, use: Use, path: str, verdict: Verdict, tier: Tier) -> None:
-        effect = Effect.AUDIT if self.observe else Effect.DENY
-        strength = Strength.SEEN_ONLY if self.observe else Strength.PREVENTED
+        only_seen = self.observe or tier is Tier.SECCOMP
+        effect = Effect.AUDIT if only_seen else Effect.DENY
+        strength = Strength.SEEN_ONLY if only_seen else Strength.PREVENTED
         self.report(call, use, path, effect, verdict.rule, strength, tier)

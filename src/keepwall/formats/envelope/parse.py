@@ -9,13 +9,13 @@ from typing import TypeVar
 from keepwall.formats.envelope import sections
 from keepwall.formats.envelope.reader import Reader
 from keepwall.formats.safe_yaml import YamlLimits, load_yaml
+from keepwall.formats.spiffe import checked_spiffe_id
 from keepwall.vocabulary.decision import Plane, Strength
 from keepwall.vocabulary.envelope import Envelope, Mode, Subject
 from keepwall.vocabulary.errors import ConfigError, FormatError
 
 API_VERSION = "keepwall.dev/v1"
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
-_SPIFFE = re.compile(r"spiffe://[a-z0-9._-]{1,255}(/[A-Za-z0-9._-]{1,255}){0,32}\Z")
 _SIZE = 1 << 20
 _SPEC = (
     "subject",
@@ -112,9 +112,10 @@ def _subject(spec: Reader) -> Subject:
         raise spec.error("subject", "a subject is exactly one of " + ", ".join(words))
     if "spiffe" in reader.value:
         spiffe = reader.text("spiffe")
-        if not _SPIFFE.match(spiffe):
-            raise reader.error("spiffe", f"{spiffe!r} is no SPIFFE ID")
-        return Subject(spiffe=spiffe)
+        try:
+            return Subject(spiffe=checked_spiffe_id(spiffe))
+        except FormatError as error:
+            raise reader.error("spiffe", f"no SPIFFE ID: {error.message}") from error
     if "workload" in reader.value:
         workload = Reader.of(
             spec.origin,

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import posixpath
 import re
-import zlib
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 from keepwall.formats.modelfile import gguf
 from keepwall.formats.modelfile.bytes_at import BytesAt, MemoryBytes
+from keepwall.formats.modelfile.graphs import LIMIT, cut, dangerous_operators, keras_reason
+from keepwall.formats.modelfile.magic import by_magic
 from keepwall.formats.modelfile.onnx import read_onnx
 from keepwall.formats.modelfile.pickle import Pickle, read_pickle, read_pickles
 from keepwall.formats.modelfile.safetensors import looks_like_safetensors, read_safetensors
+from keepwall.formats.modelfile.tar import is_tar, read_tar
+from keepwall.formats.modelfile.unpacking import UNREAD, packing, unpacked
+from keepwall.formats.modelfile.windows import found_in
 from keepwall.formats.modelfile.zip import (
     Member,
-    inflate,
     member_slice,
     read_directory,
     read_member,
@@ -36,11 +39,18 @@ PICKLE_SUFFIXES = frozenset(
         ".cloudpickle",
         ".p",
         ".mar",
+        ".pdparams",
+        ".pdopt",
+        ".nemo",
     }
 )
 _UNPACKED = 64 << 20
-_KERAS_SCAN = 4 << 20
-_LAMBDA = re.compile(rb'"class_name"\s*:\s*"(?:Lambda|TFOpLambda)"')
+_EXPORTED = ("serialized_exported_program.json", "models/model.json", "archive_format")
+_CONFIGURATION = 4 << 20
+_PACKED_SUFFIXES = (".gz", ".z", ".zlib", ".bz2", ".xz", ".lzma", ".lz4", ".zst", ".7z")
+_KERAS = re.compile(rb"keras_version|model_config")
+_GRAPH = re.compile(rb"\x12(?:\x0bPlaceholder|\x05Const)")
+_TYPE = re.compile(rb'"__(class|module)__"\s*:\s*"([\w.]{1,200})"')
 _TEMPLATE = re.compile(
     r"__(?:class|globals|subclasses|import|builtins|mro|base)__|\bos\s*\.\s*(?:system|popen)|"
     r"subprocess|\battr\s*\("
@@ -73,7 +83,9 @@ def detect_model(source: BytesAt, name: str, harmless: Collection[str]) -> Model
         FormatError: it claims to be a model and is damaged.
     """
     head = source.read_at(0, HEAD_BYTES)
-    suffix = posixpath.splitext(name.lower())[1]
+    stem, suffix = posixpath.splitext(name.lower())
+    if suffix in _PACKED_SUFFIXES:
+        suffix = posixpath.splitext(stem)[1]
     if head.startswith(gguf.MAGIC):
         return _gguf(source)
     if head.startswith(b"\x89HDF\r\n\x1a\n"):
@@ -97,35 +109,72 @@ def detect_model(source: BytesAt, name: str, harmless: Collection[str]) -> Model
             reason=reason if onnx.foreign_domains else "",
             details={"producer": onnx.producer},
         )
-    if name.lower() == "saved_model.pb":
-        return _saved_model(source)
+    return _without_magic(source, head, name.lower(), suffix, harmless)
+
+
+def _without_magic(
+    source: BytesAt, head: bytes, name: str, suffix: str, harmless: Collection[str]
+) -> ModelFile | None:
+    if suffix == ".pb":
+        return _graph(source, saved=name == "saved_model.pb")
+    if kind := by_magic(head, suffix):
+        return ModelFile(kind)
+    if is_tar(source):
+        return _tar(source, suffix, harmless)
     return _pickle_like(source, head, suffix, harmless)
 
 
 def _pickle_like(
     source: BytesAt, head: bytes, suffix: str, harmless: Collection[str]
 ) -> ModelFile | None:
-    packed: Callable[[], bytes] | None = None
-    if head[:1] == b"\x78" and suffix in PICKLE_SUFFIXES:
-        packed = lambda: inflate(source, _UNPACKED, wbits=zlib.MAX_WBITS)  # noqa: E731 - called once below
-    elif head.startswith(b"\x1f\x8b") and (suffix in PICKLE_SUFFIXES):
-        packed = lambda: inflate(source, _UNPACKED, wbits=zlib.MAX_WBITS | 16)  # noqa: E731 - same
+    packed = packing(head) if suffix in PICKLE_SUFFIXES else ""
     protocol = head[:1] == b"\x80" and head[1:2] in b"\x02\x03\x04\x05"
-    if packed is None and not protocol and suffix not in PICKLE_SUFFIXES:
+    if packed in UNREAD:
+        return ModelFile("packed", unread=f"packed with {packed}, which is not read")
+    if not packed and not protocol and suffix not in PICKLE_SUFFIXES:
         return None
-    content: BytesAt = MemoryBytes(packed()) if packed is not None else source
+    content: BytesAt = MemoryBytes(unpacked(source, packed, _UNPACKED)) if packed else source
+    if packed and is_tar(content):
+        return _tar(content, suffix, harmless)
     try:
         found = read_pickles(content)
     except FormatError:
         if protocol or suffix in (".pkl", ".pickle", ".joblib", ".dill"):
             raise
         return None
-    if not protocol and packed is None and not (found[0].complete or found[0].imports):
+    if not protocol and not packed and not (found[0].complete or found[0].imports):
         return None
-    cut = packed is not None and content.size >= _UNPACKED
+    cut = bool(packed) and content.size >= _UNPACKED
     legacy = suffix in (".pt", ".pth", ".ckpt", ".bin")
+    paddle = suffix in (".pdparams", ".pdopt")
     kind = "joblib" if suffix == ".joblib" else "pytorch-legacy" if legacy else "pickle"
-    return _judged(kind, found, harmless, cut=cut)
+    return _judged("paddle-pickle" if paddle else kind, found, harmless, cut=cut)
+
+
+def _tar(source: BytesAt, suffix: str, harmless: Collection[str]) -> ModelFile | None:
+    """Return the verdict over an archive of NeMo, or over the pickles of old PyTorch files."""
+    members = list(read_tar(source))
+    names = {posixpath.basename(each.name) for each in members}
+    nemo = "model_config.yaml" in names
+    if suffix not in PICKLE_SUFFIXES or not (nemo or {"sys_info", "pickle"} <= names):
+        return None
+    verdict = ModelFile("nemo" if nemo else "pytorch-tar")
+    for each in members:
+        weights = each.name.endswith((".ckpt", ".pt", ".pth", ".bin", ".pkl"))
+        if weights or posixpath.basename(each.name) == "pickle":
+            found = _weights(each.content, harmless)
+            if found is not None and (found.executes or found.unread or not verdict.imports):
+                verdict = replace(found, format=verdict.format)
+            if verdict.executes:
+                break
+    return verdict
+
+
+def _weights(content: BytesAt, harmless: Collection[str]) -> ModelFile | None:
+    head = content.read_at(0, HEAD_BYTES)
+    if head.startswith(b"PK\x03\x04"):
+        return _archive(content, ".pt", harmless)
+    return _pickle_like(content, head, ".pt", harmless)
 
 
 def _judged(
@@ -172,26 +221,22 @@ def _gguf(source: BytesAt) -> ModelFile:
 
 
 def _hdf5(source: BytesAt) -> ModelFile | None:
-    """Keras keeps its configuration as JSON text in an attribute, near either end of the file."""
-    head = source.read_at(0, _KERAS_SCAN)
-    tail = source.read_at(max(source.size - _KERAS_SCAN, 0), _KERAS_SCAN)
-    keras = b"keras_version" in head or b"model_config" in head or b"keras_version" in tail
-    runs = bool(_LAMBDA.search(head) or _LAMBDA.search(tail))
-    reason = "a Lambda layer holds Python code" if runs else ""
-    return ModelFile("keras-hdf5", executes=runs, reason=reason) if keras or runs else None
+    """Keras keeps its configuration as JSON text in an attribute."""
+    if next(found_in(source, _KERAS, LIMIT), None) is None:
+        return None
+    reason = keras_reason(source)
+    return ModelFile("keras-hdf5", executes=bool(reason), reason=reason, unread=cut(source))
 
 
-def _saved_model(source: BytesAt) -> ModelFile:
-    data = source.read_at(0, _KERAS_SCAN)
-    operators = [name for name in (b"PyFunc", b"ReadFile", b"WriteFile") if name in data]
-    names = ", ".join(each.decode() for each in operators)
+def _graph(source: BytesAt, *, saved: bool) -> ModelFile | None:
+    if not saved and not _GRAPH.search(source.read_at(0, _CONFIGURATION)):
+        return None
+    names = ", ".join(dangerous_operators(source))
     return ModelFile(
-        "tensorflow-savedmodel",
-        executes=bool(operators),
-        reason=f"its graph uses {names}" if operators else "",
-        unread=""
-        if source.size <= _KERAS_SCAN
-        else f"only the first {_KERAS_SCAN} bytes were read",
+        "tensorflow-savedmodel" if saved else "tensorflow-graph",
+        executes=bool(names),
+        reason=f"its graph uses {names}" if names else "",
+        unread=cut(source),
     )
 
 
@@ -229,10 +274,18 @@ def _archive(source: BytesAt, suffix: str, harmless: Collection[str]) -> ModelFi
         return verdict
     if "config.json" in names and ("metadata.json" in names or suffix == ".keras"):
         config = next(each for each in members if each.name == "config.json")
-        runs = _LAMBDA.search(read_member(source, config, _KERAS_SCAN)) is not None
-        return ModelFile(
-            "keras", executes=runs, reason="a Lambda layer holds Python code" if runs else ""
+        data = read_member(source, config, _CONFIGURATION)
+        reason = keras_reason(MemoryBytes(data))
+        left = "" if len(data) < _CONFIGURATION else "only the start of config.json was read"
+        return ModelFile("keras", executes=bool(reason), reason=reason, unread=left)
+    if "schema.json" in names and suffix == ".skops":
+        return _skops(
+            source, next(each for each in members if each.name == "schema.json"), harmless
         )
+    if "MAR-INF/MANIFEST.json" in names:
+        return _served(source, pickles, names, harmless)
+    if suffix == ".pt2" and any(name.endswith(_EXPORTED) for name in names):
+        return ModelFile("pytorch-export")
     if suffix in PICKLE_SUFFIXES and pickles:
         found = [_member_pickle(source, each) for each in pickles[:20]]
         return _judged("archive", found, harmless)
@@ -240,6 +293,35 @@ def _archive(source: BytesAt, suffix: str, harmless: Collection[str]) -> ModelFi
     if suffix == ".npz" and arrays:
         return _first_objects(source, arrays, harmless)
     return None
+
+
+def _skops(source: BytesAt, schema: Member, harmless: Collection[str]) -> ModelFile:
+    """Return the types that a skops file needs; its loader refuses those that are not trusted."""
+    data = read_member(source, schema, _CONFIGURATION)
+    modules: list[str] = []
+    names: list[str] = []
+    for found in _TYPE.finditer(data):
+        (modules if found[1] == b"module" else names).append(found[2].decode())
+    types = dict.fromkeys(f"{module}.{name}" for name, module in zip(names, modules, strict=False))
+    foreign = [each for each in types if not is_harmless(each, harmless)]
+    return ModelFile(
+        "skops",
+        imports=tuple(types)[:200],
+        reason="asks to trust " + ", ".join(foreign[:5]) if foreign else "",
+        unread="" if len(data) < _CONFIGURATION else "only the start of schema.json was read",
+    )
+
+
+def _served(
+    source: BytesAt, pickles: list[Member], names: set[str], harmless: Collection[str]
+) -> ModelFile:
+    """Return the verdict over an archive of TorchServe: its handler is code by design."""
+    found = [_member_pickle(source, each) for each in pickles[:20]]
+    verdict = _judged("torchserve", found, harmless) if found else ModelFile("torchserve")
+    handlers = sorted(each for each in names if each.endswith(".py"))
+    if handlers and not verdict.reason:
+        verdict = replace(verdict, reason="brings its own code: " + ", ".join(handlers[:5]))
+    return verdict
 
 
 def _member_pickle(source: BytesAt, member: Member) -> Pickle:

@@ -23,6 +23,46 @@ class Call:
     scope: str = ""
     target: str = ""
     references: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    """Texts that arguments without a literal fall back on, as in ``getenv("MODEL", "gpt-4o")``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text without spaces, and the name that it is given to.
+
+    `key` is dotted where the text stands in a table (``MODELS.fast``) and empty where nothing
+    names it; `scope` is the function around it.
+    """
+
+    value: str
+    key: str
+    line: int
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A long text that instructs, cut at 2,000 characters; `size` is its whole length.
+
+    What an f-string fills in stands as ``{}``.
+    """
+
+    text: str
+    key: str
+    line: int
+    scope: str = ""
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """An environment variable that is read or set; `target` is what its value is given to."""
+
+    name: str
+    line: int
+    scope: str = ""
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +117,20 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """A table that describes a tool to a model: its name, description and schema of its input.
+
+    `function` is what answers for it, where that is told (a case of a ``switch``).
+    """
+
+    name: str
+    description: str
+    line: int
+    scope: str = ""
+    function: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Module:
     """What one module (or notebook) says."""
 
@@ -87,3 +141,7 @@ class Module:
     assignments: tuple[Assignment, ...] = ()
     messages: tuple[Assignment, ...] = ()
     """Instruction messages, ``{"role": "system", "content": "…"}``; the target is the role."""
+    texts: tuple[Text, ...] = ()
+    templates: tuple[Template, ...] = ()
+    variables: tuple[Variable, ...] = ()
+    offers: tuple[Offer, ...] = ()

@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 
-from keepwall.formats.source.literals import NOT_LITERAL, literal, literal_or_null
+from keepwall.formats.source.fallbacks import fallback, parameter_defaults
+from keepwall.formats.source.literals import MAXIMUM_TEXT, NOT_LITERAL, literal, literal_or_null
 from keepwall.formats.source.model import (
     Assignment,
     Call,
@@ -17,15 +18,36 @@ from keepwall.formats.source.model import (
     Function,
     Import,
     Module,
+    Variable,
 )
 from keepwall.formats.source.scope import LOCAL, Scope
+from keepwall.formats.source.shapes import (
+    absolute_name,
+    endless,
+    given_arguments,
+    local_name,
+    plain_name,
+)
+from keepwall.formats.source.visiting import (
+    FUNCTIONS,
+    KEEPS_KEY,
+    LEAVES,
+    VISITED,
+    Visit,
+    argument_keys,
+    children,
+    dict_keys,
+    outside,
+    subscript_key,
+)
+from keepwall.formats.source.words import Words, dict_value, filled_text
 from keepwall.vocabulary.json_value import JsonValue
 
 _MAXIMUM_DOTTED = 200
 _MAXIMUM_STEPS = 60
 _BUILTINS = frozenset(dir(builtins))
+_LONGEST = 200
 _FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
-_ScopeNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
 
 
 class ModuleReader:
@@ -42,6 +64,8 @@ class ModuleReader:
         self._assignments: list[Assignment] = []
         self._messages: list[Assignment] = []
         self._endless: set[str] = set()
+        self._words = Words()
+        self._variables: list[Variable] = []
 
     def read(self, tree: ast.Module, offset: int = 0) -> None:
         """Read the module level of `tree` now; the bodies of functions wait for `finish`."""
@@ -61,52 +85,82 @@ class ModuleReader:
             tuple(self._classes),
             tuple(self._assignments),
             tuple(self._messages),
+            tuple(self._words.texts),
+            tuple(self._words.templates),
+            tuple(self._variables),
         )
 
     def _block(self, body: list[ast.stmt], scope: Scope, offset: int) -> None:
-        stack: list[tuple[ast.AST, str]] = [(node, "") for node in reversed(body)]
+        """Visit `body` in the order of its lines; each node comes with what it is given to."""
+        stack: list[Visit] = [(node, "", "") for node in reversed(body)]
         while stack:
-            node, target = stack.pop()
-            if isinstance(node, _FunctionNode):
-                self._function(node, scope, offset)
-                outside = [*node.decorator_list, *node.args.defaults, *node.args.kw_defaults]
-                stack += [(each, "") for each in outside if each is not None]
+            node, target, key = stack.pop()
+            kind = type(node)
+            if kind is ast.Constant:
+                self._words.constant(node, key, scope.name, offset)  # type: ignore[arg-type]  # a Constant
                 continue
-            if isinstance(node, ast.ClassDef):
-                self._class(node, scope, offset)
-                continue
-            target = self._bind(node, scope, offset) or target
-            if isinstance(node, ast.Call):
-                self._call(node, scope, offset, target)
-            elif isinstance(node, ast.Dict):
-                self._message(node, scope, offset)
-            elif isinstance(node, ast.While) and _endless(node):
-                self._endless.add(scope.name)
-            keeps = target if isinstance(node, ast.Assign | ast.AnnAssign | ast.Await) else ""
-            children = [(child, keeps) for child in ast.iter_child_nodes(node)]
-            stack += reversed(children)
+            if kind not in VISITED:
+                inner = key if kind in KEEPS_KEY else ""
+                stack += [(each, "", inner) for each in reversed(children(node))]
+            elif kind in FUNCTIONS:
+                self._function(node, scope, offset)  # type: ignore[arg-type]  # a function
+                stack += outside(node)  # type: ignore[arg-type]  # a function
+            elif kind is ast.ClassDef:
+                self._class(node, scope, offset)  # type: ignore[arg-type]  # a class
+            elif kind is ast.Call:
+                found = self._call(node, scope, offset, target)  # type: ignore[arg-type]  # a call
+                stack += argument_keys(node, found, key)  # type: ignore[arg-type]  # a call
+            else:
+                stack += self._statement(node, scope, offset, target, key)
+
+    def _statement(
+        self, node: ast.AST, scope: Scope, offset: int, target: str, key: str
+    ) -> list[Visit]:
+        """Record what a node other than a call or definition says; returns its children."""
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            return self._assignment(node, scope, offset)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            return []  # documentation
+        if isinstance(node, ast.Dict):
+            self._message(node, scope, offset)
+            return dict_keys(node, key)
+        if isinstance(node, ast.JoinedStr):
+            self._words.filled(node, key, scope.name, offset)
+        elif isinstance(node, ast.Subscript):
+            self._environ(node, scope, offset, target or key)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            self._import(node, scope, offset)
+            return []
+        elif isinstance(node, ast.NamedExpr):
+            self._assign(node.target, node.value, scope, node.lineno + offset)
+            key = node.target.id
+        elif isinstance(node, ast.While) and endless(node):
+            self._endless.add(scope.name)
+        else:
+            self._shadow(node, scope)
+        held = target if isinstance(node, ast.Await) else ""
+        key = key if isinstance(node, ast.NamedExpr | ast.Await) else ""
+        return [(each, held, key) for each in reversed(children(node))]
 
     # -- binding ---------------------------------------------------------------------------
 
-    def _bind(self, node: ast.AST, scope: Scope, offset: int) -> str:
-        """Record what `node` binds; returns the name that an assigned call gets."""
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            self._import(node, scope, offset)
-        elif isinstance(node, ast.Assign):
-            for each in node.targets:
+    def _assignment(
+        self, node: ast.Assign | ast.AnnAssign, scope: Scope, offset: int
+    ) -> list[Visit]:
+        """Record what an assignment binds; its value is given to the first target."""
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if node.value is not None:
+            for each in targets:
                 self._assign(each, node.value, scope, node.lineno + offset)
-            return _plain(node.targets[0])
-        elif isinstance(node, ast.AnnAssign):
-            if node.value is not None:
-                self._assign(node.target, node.value, scope, node.lineno + offset)
-            elif isinstance(node.target, ast.Name):
-                scope.names[node.target.id] = self._resolve(node.annotation, scope) or LOCAL
-            return _plain(node.target)
-        elif isinstance(node, ast.NamedExpr):
-            self._assign(node.target, node.value, scope, node.lineno + offset)
-        else:
-            self._shadow(node, scope)
-        return ""
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            scope.names[node.target.id] = self._resolve(node.annotation, scope) or LOCAL
+        name = plain_name(targets[0]) or subscript_key(targets[0])
+        found: list[Visit] = [(each, "", "") for each in targets if type(each) not in LEAVES]
+        if isinstance(node, ast.AnnAssign):
+            found.append((node.annotation, "", ""))
+        if node.value is not None and type(node.value) not in LEAVES:
+            found.append((node.value, name, name))
+        return found[::-1]
 
     def _shadow(self, node: ast.AST, scope: Scope) -> None:
         """Record what ``with``, ``for`` and ``+=`` do to names."""
@@ -114,7 +168,7 @@ class ModuleReader:
             held = self._resolve(node.context_expr, scope)
             scope.names[node.optional_vars.id] = held or LOCAL
             scope.results.add(node.optional_vars.id)
-        elif isinstance(node, ast.AugAssign) and (added := _plain(node.target)):
+        elif isinstance(node, ast.AugAssign) and (added := plain_name(node.target)):
             home = (scope.owner() or scope) if added.startswith("self.") else scope
             home.literals[added] = NOT_LITERAL  # what it names stays, what it holds is not known
         elif isinstance(node, ast.For | ast.AsyncFor | ast.comprehension):
@@ -122,6 +176,20 @@ class ModuleReader:
                 if isinstance(name, ast.Name):
                     scope.names[name.id] = LOCAL
                     scope.literals.pop(name.id, None)
+
+    def _environ(self, node: ast.Subscript, scope: Scope, offset: int, target: str) -> None:
+        """Record ``os.environ["NAME"]``."""
+        index = node.slice
+        if (
+            isinstance(index, ast.Constant)
+            and isinstance(index.value, str)
+            and index.value.isupper()
+            and isinstance(node.value, ast.Attribute | ast.Name)
+            and self._resolve(node.value, scope).endswith("environ")
+        ):
+            self._variables.append(
+                Variable(index.value[:200], node.lineno + offset, scope.name, target)
+            )
 
     def _import(self, node: ast.Import | ast.ImportFrom, scope: Scope, offset: int) -> None:
         base = ""
@@ -140,7 +208,7 @@ class ModuleReader:
             scope.results.discard(name)
 
     def _assign(self, target: ast.expr, value: ast.expr, scope: Scope, line: int) -> None:
-        name = _plain(target)
+        name = plain_name(target)
         if not name:
             return
         home = scope
@@ -155,6 +223,10 @@ class ModuleReader:
         result = self._is_result(value, scope)
         home.names[name] = self._resolve(value, scope) or LOCAL
         home.literals[name] = found
+        if found is NOT_LITERAL and (likely := fallback(value, scope)):
+            home.fallbacks[name] = likely
+        else:
+            home.fallbacks.pop(name, None)
         if result:
             home.results.add(name)
         else:
@@ -190,41 +262,52 @@ class ModuleReader:
             bound = node.id
         return self._dotted(bound, parts) if bound else ""
 
+    def _absolute(self, node: ast.expr, scope: Scope) -> str:
+        return absolute_name(self._resolve(node, scope), self._package)
+
     def _is_result(self, node: ast.expr, scope: Scope) -> bool:
         """Return whether `node` is what a call returned, and so no name of a function itself."""
         while isinstance(node, ast.Await):
             node = node.value
         if isinstance(node, ast.Call):
             return True
-        name = _plain(node)
+        name = plain_name(node)
         return bool(name) and scope.is_result(name)
 
     def _dotted(self, base: str, parts: list[str]) -> str:
-        if base.startswith(".") and self._package:
-            base = self._package + base
         dotted = ".".join((base, *reversed(parts)))
         return dotted if len(dotted) <= _MAXIMUM_DOTTED else ""
 
     # -- recording -------------------------------------------------------------------------
 
-    def _call(self, node: ast.Call, scope: Scope, offset: int, target: str) -> None:
+    def _call(self, node: ast.Call, scope: Scope, offset: int, target: str) -> str:
+        """Record a call; returns the function, empty where it has no name."""
         function = self._resolve(node.func, scope)
         if not function:
-            function = _local_name(node.func)
+            function = local_name(node.func)
             if not function:
-                return
+                return ""
         elif self._is_result(node.func, scope):
             function += ".__call__"
         arguments: dict[str, JsonValue] = {}
         references: dict[str, tuple[str, ...]] = {}
-        for key, value in _arguments(node):
-            arguments[key] = literal_or_null(value, scope.value)
+        defaults: dict[str, str] = {}
+        for key, value in given_arguments(node):
+            found = arguments[key] = literal_or_null(value, scope.value)
+            if type(value) is ast.Constant:
+                continue
             if names := tuple(self._references(value, scope)):
                 references[key] = names
-        end = (node.end_lineno or node.lineno) + offset
+            if found is None and (likely := fallback(value, scope)):
+                defaults[key] = likely
+        line, end = node.lineno + offset, (node.end_lineno or node.lineno) + offset
+        first = arguments.get("0")
+        if isinstance(first, str) and first.isupper() and "_" in first and len(first) <= _LONGEST:
+            self._variables.append(Variable(first, line, scope.name, target))
         self._calls.append(
-            Call(function, arguments, node.lineno + offset, end, scope.name, target, references)
+            Call(function, arguments, line, end, scope.name, target, references, defaults)
         )
+        return function
 
     def _references(self, value: ast.expr, scope: Scope) -> Iterator[str]:
         items = value.elts[:50] if isinstance(value, ast.List | ast.Tuple) else [value]
@@ -232,7 +315,7 @@ class ModuleReader:
             if isinstance(item, ast.Name):
                 yield scope.binding(item.id) or item.id
             elif isinstance(item, ast.Attribute | ast.Call) and (
-                name := self._resolve(item, scope) or _local_name(item)
+                name := self._resolve(item, scope) or local_name(item)
             ):
                 yield name
 
@@ -244,6 +327,10 @@ class ModuleReader:
             if isinstance(content, str):
                 role = str(found["role"])
                 self._messages.append(Assignment(role, content, node.lineno + offset))
+            elif text := filled_text(dict_value(node, "content")):
+                self._messages.append(
+                    Assignment("system", text[:MAXIMUM_TEXT], node.lineno + offset)
+                )
 
     def _function(self, node: _FunctionNode, scope: Scope, offset: int) -> None:
         name = scope.within(node.name)
@@ -266,17 +353,22 @@ class ModuleReader:
         for star in (arguments.vararg, arguments.kwarg):
             if star is not None:
                 inner.names[star.arg] = LOCAL
+        for name, value in parameter_defaults(arguments):
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                inner.fallbacks[name] = value.value[:_LONGEST]
+            elif likely := fallback(value, scope):
+                inner.fallbacks[name] = likely
         self._waiting.append((node.body, inner, offset))
 
     def _decorators(self, node: _FunctionNode, scope: Scope) -> Iterator[Decorator]:
         for decorator in node.decorator_list:
-            name = self._resolve(decorator, scope) or _local_name(decorator)
+            name = self._absolute(decorator, scope) or local_name(decorator)
             if isinstance(decorator, ast.Call):
                 yield Decorator(
                     name,
                     {
                         key: literal_or_null(each, scope.value)
-                        for key, each in _arguments(decorator)
+                        for key, each in given_arguments(decorator)
                     },
                 )
             elif name:
@@ -286,7 +378,10 @@ class ModuleReader:
         inner = Scope(scope.within(node.name), scope, is_class=True)
         attributes: dict[str, JsonValue] = {}
         for statement in node.body:
-            if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
+            if isinstance(statement, ast.AnnAssign) and statement.value is None:
+                if isinstance(statement.target, ast.Name):
+                    attributes.setdefault(statement.target.id, None)
+            elif isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
                 targets = (
                     statement.targets if isinstance(statement, ast.Assign) else [statement.target]
                 )
@@ -296,53 +391,10 @@ class ModuleReader:
             ClassDefinition(
                 inner.name,
                 node.lineno + offset,
-                tuple(filter(None, (self._resolve(base, scope) for base in node.bases))),
+                tuple(filter(None, (self._absolute(base, scope) for base in node.bases))),
                 ast.get_docstring(node) or "",
                 attributes,
             )
         )
         scope.names.setdefault(node.name, LOCAL)
         self._waiting.append((node.body, inner, offset))
-
-
-def _endless(loop: ast.While) -> bool:
-    """Return whether `loop` asks no question and holds nothing that leaves it."""
-    if not (isinstance(loop.test, ast.Constant) and loop.test.value):
-        return False
-    waiting: list[ast.AST] = list(loop.body)
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.Break | ast.Return | ast.Raise | ast.Yield | ast.YieldFrom):
-            return False
-        if not isinstance(node, _ScopeNode):
-            waiting += ast.iter_child_nodes(node)
-    return True
-
-
-def _arguments(node: ast.Call) -> Iterator[tuple[str, ast.expr]]:
-    """Yield the arguments: positional ones by number, keywords by name; ``**`` is left out."""
-    for index, value in enumerate(node.args):
-        if not isinstance(value, ast.Starred):
-            yield str(index), value
-    for keyword in node.keywords:
-        if keyword.arg is not None:
-            yield keyword.arg, keyword.value
-
-
-def _plain(node: ast.expr) -> str:
-    """Return a target such as ``name`` or ``c.ServerApp.token``, else an empty text."""
-    parts: list[str] = []
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    if not isinstance(node, ast.Name) or len(parts) > 5:  # noqa: PLR2004 - deeper is no setting
-        return ""
-    return ".".join((node.id, *reversed(parts)))
-
-
-def _local_name(node: ast.expr) -> str:
-    """Return the name of something defined in this module, marked with a leading colon."""
-    while isinstance(node, ast.Call):
-        node = node.func
-    name = _plain(node)
-    return f":{name}" if name else ""

@@ -19,6 +19,8 @@ class Scope:
     is_class: bool = False
     names: dict[str, str] = field(default_factory=dict)
     literals: dict[str, object] = field(default_factory=dict)
+    fallbacks: dict[str, str] = field(default_factory=dict)
+    """Texts that names have where no one sets another."""
     results: set[str] = field(default_factory=set)
     """Names that hold what a call returned: the binding names the call, not the value."""
 
@@ -50,6 +52,17 @@ class Scope:
                 return NOT_LITERAL
             scope = scope.parent
         return NOT_LITERAL
+
+    def fallback(self, name: str) -> str:
+        """Return the text that `name` falls back on, or an empty text."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name in scope.fallbacks:
+                return scope.fallbacks[name]
+            if name in scope.names:
+                return ""
+            scope = scope.parent
+        return ""
 
     def owner(self) -> Scope | None:
         """Return the class whose method this scope belongs to."""

@@ -49,14 +49,14 @@ class Findings:
         query = query.limit(bounded(limit)).offset(bounded(offset))
         with self._database.read() as connection:
             bodies = connection.execute(query).scalars().all()
-        return [_finding(body) for body in bodies]
+        return [read_finding(body) for body in bodies]
 
     def get(self, fingerprint: str) -> Finding | None:
         """Return a finding, also one that is resolved (`seen` tells), or None."""
         query = select(table.c.body).where(table.c.key == key(fingerprint))
         with self._database.read() as connection:
             body = connection.execute(query).scalar()
-        return None if body is None else _finding(body)
+        return None if body is None else read_finding(body)
 
     def seen(self, fingerprint: str) -> Seen | None:
         """Return since when a finding is open, and when it was resolved."""
@@ -76,7 +76,7 @@ class Findings:
         return {severity: found.get(severity.rank, 0) for severity in Severity}
 
 
-def _finding(body: str) -> Finding:
+def read_finding(body: str) -> Finding:
     """Return the finding that was recorded; JSON has lists where frozen values have tuples."""
     finding = decode(body, Finding)
     mappings = {name: tuple(ids) for name, ids in finding.mappings.items()}

@@ -107,6 +107,9 @@ def _upsert(database: Database, connection: Connection, merged: Iterable[_Sighti
             "last_seen": at,
             "gone_at": None,
             "body": encode(asset),
+            "owner": plain(asset.owner),
+            "zone": plain(asset.zone),
+            "context": plain(asset.attributes.get("context", "")),
         }
         for at, asset in merged
     ]

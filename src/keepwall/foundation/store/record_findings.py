@@ -63,4 +63,5 @@ def _row(finding: Finding, at: datetime) -> dict[str, object]:
         "last_seen": at,
         "resolved_at": None,
         "body": encode(finding),
+        "exposure": finding.exposure,
     }

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.types import TypeDecorator
 
-HEAD = "0002"
+HEAD = "0003"
 """The revision that this program writes and reads."""
 
 
@@ -85,6 +85,9 @@ assets = Table(
     Column("last_seen", Moment, nullable=False),
     Column("gone_at", Moment),
     Column("body", Text, nullable=False),
+    Column("owner", SORTED, nullable=False, server_default=""),
+    Column("zone", SORTED, nullable=False, server_default=""),
+    Column("context", SORTED, nullable=False, server_default=""),
 )
 sightings = Table(
     "sightings",
@@ -125,6 +128,7 @@ findings = Table(
     Column("last_seen", Moment, nullable=False),
     Column("resolved_at", Moment),
     Column("body", Text, nullable=False),
+    Column("exposure", Integer, nullable=False, server_default="0"),
     Index("findings_asset", "asset"),
 )
 finding_sightings = Table(
@@ -138,6 +142,40 @@ finding_sightings = Table(
         primary_key=True,
     ),
     Index("finding_sightings_finding", "finding"),
+)
+triage = Table(
+    "triage",
+    METADATA,
+    Column("finding", KEY, primary_key=True),  # outlives the finding: it may come back
+    Column("state", WORD, nullable=False),
+    Column("until", Moment),
+    Column("body", Text, nullable=False),
+)
+triage_steps = Table(
+    "triage_steps",
+    METADATA,
+    Column("sequence", SEQUENCE, primary_key=True),
+    Column("finding", KEY, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("triage_steps_finding", "finding", "sequence"),
+)
+changes = Table(
+    "changes",
+    METADATA,
+    Column("sequence", SEQUENCE, primary_key=True),
+    Column("origin", KEY, nullable=False),
+    Column("scan", KEY, nullable=False),
+    Column("about", KEY, nullable=False),  # an asset or a finding
+    Column("body", Text, nullable=False),
+    Index("changes_scan", "origin", "scan"),
+    Index("changes_about", "about", "sequence"),
+)
+views = Table(
+    "views",
+    METADATA,
+    Column("user", KEY, primary_key=True),
+    Column("key", KEY, primary_key=True),
+    Column("body", Text, nullable=False),
 )
 events = Table(
     "events",

@@ -6,15 +6,21 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
+from keepwall.foundation.store.asset_search import AssetSearch
+from keepwall.foundation.store.changes import Changes
 from keepwall.foundation.store.database import Database, connect
 from keepwall.foundation.store.documents import Documents
 from keepwall.foundation.store.events import Events
+from keepwall.foundation.store.finding_search import FindingSearch
 from keepwall.foundation.store.findings import Findings
+from keepwall.foundation.store.graph import GraphSearch
 from keepwall.foundation.store.incidents import Incidents
 from keepwall.foundation.store.inventory import InventoryTable
 from keepwall.foundation.store.migrate import bring_to_head
 from keepwall.foundation.store.scans import Scans
 from keepwall.foundation.store.settings import Settings
+from keepwall.foundation.store.triage import TriageTable
+from keepwall.foundation.store.views import Views
 
 
 class Store:
@@ -30,7 +36,13 @@ class Store:
         self._database = database
         self.scans = Scans(database)
         self.inventory = InventoryTable(database)
+        self.asset_search = AssetSearch(database)
+        self.graph = GraphSearch(database)
         self.findings = Findings(database)
+        self.finding_search = FindingSearch(database)
+        self.triage = TriageTable(database)
+        self.changes = Changes(database)
+        self.views = Views(database)
         self.events = Events(database)
         self.incidents = Incidents(database)
         self.documents = Documents(database)

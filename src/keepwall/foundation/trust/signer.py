@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 from datetime import datetime
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from keepwall.formats import dsse
 from keepwall.foundation.trust import canonical
+from keepwall.foundation.trust.files import read_private
+from keepwall.foundation.trust.installed import key_file
 from keepwall.foundation.trust.statement import (
     KEY_BYTES,
     STATEMENT_FIELD,
@@ -85,3 +88,17 @@ class Signer:
         except (FormatError, TypeError, ValueError):
             # without the cause: it may quote what stands in the file, and that is a key
             raise IntegrityError("the key file is damaged") from None
+
+
+def installed_signer(directory: Path, role: str) -> Signer | None:
+    """Return the signer of `role` as it was made, without the root key; None if there is none.
+
+    Raises:
+        ConfigError, IntegrityError: it cannot be read, is damaged or of another role.
+    """
+    if not (path := key_file(directory, role)).exists():
+        return None
+    found = Signer.decode(read_private(path))
+    if found.role != role:
+        raise IntegrityError(f"{path} holds a key of another role")
+    return found

@@ -19,6 +19,15 @@ from keepwall.foundation.trust.files import (
     read_private,
     write_private,
 )
+from keepwall.foundation.trust.installed import (
+    ABOUT,
+    CA,
+    KEYS,
+    REVOCATIONS,
+    ROOT,
+    about,
+    key_file,
+)
 from keepwall.foundation.trust.signer import Signer
 from keepwall.foundation.trust.statement import (
     KEY_BYTES,
@@ -37,29 +46,7 @@ ROLE_LIFE = timedelta(days=730)
 """How long the root vouches for a role key."""
 RENEW_BEFORE = timedelta(days=90)
 """`Trust.signer` makes a new key when the present one ends within this time."""
-_ROOT, _CA, _ABOUT, _REVOCATIONS = "root.key", "ca.pem", "about.json", "revocations.json"
-_KEYS, _TOKENS, _LOCK = "keys", "join-tokens.json", "lock"
-
-
-def installed_root(directory: Path) -> bytes | None:
-    """Return the public root key of the installation in `directory`, or None if there is none.
-
-    Raises:
-        ConfigError, IntegrityError: there is one, but it cannot be read or is damaged.
-    """
-    if not (directory / _ROOT).exists():
-        return None
-    return canonical.unhex(_about(directory)["root"], KEY_BYTES)
-
-
-def installed_revocations(directory: Path) -> bytes:
-    """Return the signed list of revoked keys of the installation, empty if it never revoked one.
-
-    Raises:
-        ConfigError: it cannot be read.
-    """
-    path = directory / _REVOCATIONS
-    return read_private(path) if path.exists() else b""
+_TOKENS, _LOCK = "join-tokens.json", "lock"
 
 
 def trust_domain_of(organisation: str) -> str:
@@ -88,12 +75,12 @@ class Trust:
         self._directory = directory
         self._root = root
         self._clock = clock
-        about = _about(directory)
+        names = about(directory)
         self.root_public = root.public_key().public_bytes_raw()
-        self.organisation: str = about["organisation"]
-        self.trust_domain: str = about["trustDomain"]
-        if canonical.unhex(about["root"], KEY_BYTES) != self.root_public:
-            raise IntegrityError(f"{directory / _ABOUT} belongs to another root key")
+        self.organisation: str = names["organisation"]
+        self.trust_domain: str = names["trustDomain"]
+        if canonical.unhex(names["root"], KEY_BYTES) != self.root_public:
+            raise IntegrityError(f"{directory / ABOUT} belongs to another root key")
         self._tokens = JoinTokens(directory / _TOKENS, self.root_public)
 
     @classmethod
@@ -104,22 +91,22 @@ class Trust:
             ConfigError: there is one already, or the directory or the name cannot be used.
         """
         domain = trust_domain_of(organisation)
-        private_directory(directory / _KEYS)
+        private_directory(directory / KEYS)
         private_directory(directory)
         with exclusive(directory / _LOCK):
-            if (directory / _ROOT).exists():
+            if (directory / ROOT).exists():
                 raise ConfigError(f"{directory} holds a root key already")
             root = Ed25519PrivateKey.generate()
-            about = {
+            names = {
                 "organisation": organisation,
                 "root": root.public_key().public_bytes_raw().hex(),
                 "trustDomain": domain,
             }
-            write_private(directory / _ABOUT, canonical.encode(about))
+            write_private(directory / ABOUT, canonical.encode(names))
             certificate = authority.self_signed(root, organisation, domain, clock.now())
-            write_private(directory / _CA, certificate)
+            write_private(directory / CA, certificate)
             # last, so that a root key means a complete directory
-            write_private(directory / _ROOT, root.private_bytes_raw().hex().encode())
+            write_private(directory / ROOT, root.private_bytes_raw().hex().encode())
         return cls(directory, root, clock)
 
     @classmethod
@@ -130,28 +117,28 @@ class Trust:
             ConfigError: there is none, or other users could read its keys.
             IntegrityError: its files are damaged or do not belong together.
         """
-        if not (directory / _ROOT).exists():
+        if not (directory / ROOT).exists():
             raise ConfigError(
                 f"no installation keys in {directory}", hint="keepwall up makes them at first start"
             )
-        text = read_private(directory / _ROOT).decode("ascii", "replace")
+        text = read_private(directory / ROOT).decode("ascii", "replace")
         try:
             root = Ed25519PrivateKey.from_private_bytes(canonical.unhex(text, KEY_BYTES))
         except FormatError:
-            raise IntegrityError(f"{directory / _ROOT} is damaged") from None
+            raise IntegrityError(f"{directory / ROOT} is damaged") from None
         return cls(directory, root, clock)
 
     @classmethod
     def open_or_create(cls, directory: Path, organisation: str, clock: Clock) -> Trust:
         """Return the installation in `directory`, made first if there is none."""
-        if not (directory / _ROOT).exists():
+        if not (directory / ROOT).exists():
             return cls.create(directory, organisation, clock)
         return cls.open(directory, clock)
 
     @property
     def ca_pem(self) -> bytes:
         """The certificate of the local authority, in PEM."""
-        return read_private(self._directory / _CA)
+        return read_private(self._directory / CA)
 
     def verifier(self) -> Verifier:
         """Return a verifier for this root that knows the revoked keys of this moment."""
@@ -208,11 +195,11 @@ class Trust:
             present = self._revoked()
             later = Revocations(present.sequence + 1, present.keys | {keyid})
             signed = self._sign(REVOCATIONS_TYPE, later.encode())
-            write_private(self._directory / _REVOCATIONS, signed)
+            write_private(self._directory / REVOCATIONS, signed)
 
     def revocations(self) -> bytes:
         """Return the signed list of revoked keys, for `Verifier(root, revocations=…)`."""
-        path = self._directory / _REVOCATIONS
+        path = self._directory / REVOCATIONS
         if not path.exists():
             return self._sign(REVOCATIONS_TYPE, Revocations().encode())
         Verifier(self.root_public, revocations=(signed := read_private(path)))
@@ -262,9 +249,9 @@ class Trust:
             ConfigError: the passphrase is too short.
         """
         with exclusive(self._directory / _LOCK):
-            names = [_ROOT, _CA, _ABOUT]
-            names += [_REVOCATIONS] if (self._directory / _REVOCATIONS).exists() else []
-            names += [f"{_KEYS}/{path.name}" for path in (self._directory / _KEYS).glob("*.json")]
+            names = [ROOT, CA, ABOUT]
+            names += [REVOCATIONS] if (self._directory / REVOCATIONS).exists() else []
+            names += [f"{KEYS}/{path.name}" for path in (self._directory / KEYS).glob("*.json")]
             files = {name: read_private(self._directory / name) for name in sorted(names)}
         return backup.seal(files, passphrase)
 
@@ -277,17 +264,17 @@ class Trust:
             IntegrityError: it is no backup, was changed, or the passphrase is wrong.
         """
         files = backup.unseal(blob, passphrase)
-        private_directory(directory / _KEYS)
+        private_directory(directory / KEYS)
         private_directory(directory)
         with exclusive(directory / _LOCK):
-            if (directory / _ROOT).exists():
+            if (directory / ROOT).exists():
                 raise ConfigError(f"{directory} holds a root key already")
-            root = files.pop(_ROOT)
+            root = files.pop(ROOT)
             for name, data in files.items():
-                if name not in (_CA, _ABOUT, _REVOCATIONS) and not _KEY_FILE.fullmatch(name):
+                if name not in (CA, ABOUT, REVOCATIONS) and not _KEY_FILE.fullmatch(name):
                     raise IntegrityError(f"the backup names an unexpected file {name[:80]!r}")
                 write_private(directory / name, data)
-            write_private(directory / _ROOT, root)
+            write_private(directory / ROOT, root)
         return cls.open(directory, clock)
 
     def _revoked(self) -> Revocations:
@@ -301,7 +288,7 @@ class Trust:
         return signer
 
     def _key_path(self, role: str) -> Path:
-        return self._directory / _KEYS / f"{checked_role(role).replace('/', '~')}.json"
+        return key_file(self._directory, role)
 
     def _sign(self, payload_type: str, payload: bytes) -> bytes:
         signature = dsse.Signature(
@@ -310,14 +297,4 @@ class Trust:
         return dsse.encode(dsse.SignedEnvelope(payload_type, payload, (signature,)))
 
 
-_KEY_FILE = re.compile(rf"{_KEYS}/[A-Za-z0-9_~-]+\.json")
-
-
-def _about(directory: Path) -> dict[str, str]:
-    try:
-        found = canonical.decode_object(
-            read_private(directory / _ABOUT), "organisation", "root", "trustDomain"
-        )
-    except FormatError as error:
-        raise IntegrityError(f"{directory / _ABOUT} is damaged: {error.message}") from error
-    return {key: str(value) for key, value in found.items()}
+_KEY_FILE = re.compile(rf"{KEYS}/[A-Za-z0-9_~-]+\.json")

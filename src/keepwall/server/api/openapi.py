@@ -37,10 +37,22 @@ _HEALTH: Mapping[str, Any] = {
 def document(operations: Sequence[Operation], prefix: str) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of `operations` served below `prefix`."""
     answers = [operation.answer for operation in operations]
-    schemas, components = msgspec.json.schema_components([*answers, Problem], ref_template=_REF)
+    with_body = [operation for operation in operations if operation.body is not None]
+    schemas, components = msgspec.json.schema_components(
+        [*answers, *(operation.body for operation in with_body), Problem], ref_template=_REF
+    )
+    bodies = {
+        operation.path: schema
+        for operation, schema in zip(with_body, schemas[len(answers) :], strict=False)
+    }
     paths: dict[str, dict[str, Mapping[str, Any]]] = {}
     for operation, schema in zip(operations, schemas, strict=False):
         described = _describe(operation, schema)
+        if operation.body is not None:
+            described["requestBody"] = {
+                "required": True,
+                "content": {"application/json": {"schema": bodies[operation.path]}},
+            }
         paths.setdefault(prefix + operation.path, {})[operation.method.lower()] = described
     paths[HEALTH] = {"get": _HEALTH}
     return {
@@ -83,7 +95,7 @@ def _describe(operation: Operation, schema: Mapping[str, Any]) -> dict[str, Any]
             "content": {MEDIA_TYPE: {"schema": {"$ref": _REF.format(name="Problem")}}},
         }
         for status, text in _ERRORS.items()
-        if (status != "403" or unsafe) and (status != "404" or _names_one(operation))
+        if (status != "403" or unsafe) and (status != "404" or operation.names_one)
     }
     return {
         "operationId": operation.handler.__name__,
@@ -97,10 +109,6 @@ def _describe(operation: Operation, schema: Mapping[str, Any]) -> dict[str, Any]
             **errors,
         },
     }
-
-
-def _names_one(operation: Operation) -> bool:
-    return "{id}" in operation.path or "id" in operation.query.__struct_fields__
 
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:

@@ -16,7 +16,9 @@ class Operation:
 
     `handler` gets the services, the id or an empty text, and the parsed `query`; a plain function
     runs in a worker thread, a coroutine on the event loop. Its docstring is the summary. `answer`
-    is the type of what it returns.
+    is the type of what it returns. With a `body` (JSON of that type) the handler gets that in place
+    of the query; one that is `personal` gets who asks in place of the id; one that `names_one`
+    answers 404 where that does not exist.
     """
 
     method: str
@@ -24,3 +26,6 @@ class Operation:
     handler: Callable[[Services, str, Any], Any]
     answer: Any
     query: type[Query] = Query
+    body: Any = None
+    personal: bool = False
+    names_one: bool = False

@@ -22,6 +22,20 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
     next: str | None = None
 
 
+class FacetValue(msgspec.Struct, frozen=True):
+    """A value of a facet, and how many assets have it."""
+
+    value: str
+    count: int
+
+
+class Facet(msgspec.Struct, frozen=True):
+    """One way to divide the assets, its most frequent values first."""
+
+    name: str
+    values: list[FacetValue]
+
+
 class Status(msgspec.Struct, frozen=True):
     """What this installation holds."""
 

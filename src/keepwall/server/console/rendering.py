@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from keepwall import __version__
-from keepwall.server.console.text import counted, precise, shell, visible, when
+from keepwall.server.console.text import ago, counted, lasted, precise, shell, toml, visible, when
 from keepwall.server.queries import quote_parameter
 from keepwall.vocabulary.asset import AssetKind
 from keepwall.vocabulary.decision import Effect
@@ -34,7 +34,13 @@ class Pages:
             lstrip_blocks=True,
         )
         self._environment.filters.update(
-            q=quote_parameter, shell=shell, when=when, precise=precise, counted=counted
+            q=quote_parameter,
+            shell=shell,
+            when=when,
+            precise=precise,
+            counted=counted,
+            ago=ago,
+            toml=toml,
         )
         self._environment.globals.update(
             version=__version__,
@@ -43,6 +49,7 @@ class Pages:
             kinds=tuple(sorted(AssetKind)),
             effects=tuple(Effect),
             states=tuple(IncidentState),
+            lasted=lasted,
         )
 
     def render(

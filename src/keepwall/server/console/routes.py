@@ -6,7 +6,17 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from keepwall.server.console.rendering import HERE
-from keepwall.server.console.views import events, findings, incidents, inventory, live, sign_in
+from keepwall.server.console.views import (
+    events,
+    findings,
+    graph,
+    incidents,
+    inventory,
+    live,
+    saved,
+    scans,
+    sign_in,
+)
 from keepwall.server.console.views.overview import overview
 
 
@@ -16,8 +26,19 @@ def console_routes() -> list[BaseRoute]:
         Route("/", overview),
         Route("/inventory", inventory.inventory),
         Route("/inventory/asset", inventory.asset),
+        Route("/inventory/graph", graph.graph),
+        Route("/inventory/graph/data", graph.graph_data),
+        Route("/inventory/graph/near", graph.graph_near),
         Route("/findings", findings.findings),
+        Route("/findings/triage", findings.triage, methods=["POST"]),
         Route("/findings/{id}", findings.finding),
+        Route("/findings/{id}/triage", findings.triage, methods=["POST"]),
+        Route("/scans", scans.scans),
+        Route("/scans/drift", scans.drift),
+        Route("/scans/{id}", scans.scan),
+        Route("/views", saved.views),
+        Route("/views", saved.save, methods=["POST"]),
+        Route("/views/delete", saved.delete, methods=["POST"]),
         Route("/events", events.events),
         Route("/events/{id}", events.event),
         Route("/live/events", live.live_events),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import unicodedata
@@ -35,6 +36,11 @@ def shell(value: str) -> str:
     return shlex.quote(value)
 
 
+def toml(value: str) -> str:
+    """Return `value` as a basic string of TOML, safe to be copied into a file."""
+    return json.dumps(_SUSPECT.sub(_escape, value), ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 def when(value: datetime | None) -> str:
     """Return a time to the second in UTC, or a dash."""
     return value.strftime("%Y-%m-%d %H:%M:%S") if value else "—"
@@ -43,6 +49,25 @@ def when(value: datetime | None) -> str:
 def precise(value: datetime | None) -> str:
     """Return a time to the millisecond in UTC, or a dash: what answered within a second shows."""
     return f"{when(value)}.{value.microsecond // 1000:03d}" if value else "—"
+
+
+def ago(value: datetime | None, now: datetime) -> str:
+    """Return how long ago a time was, in the one unit that says most, or a dash."""
+    if value is None:
+        return "—"
+    seconds = max(0, int((now - value).total_seconds()))
+    for length, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= length:
+            return f"{counted(seconds // length, unit)} ago"
+    return "just now"
+
+
+def lasted(start: datetime, end: datetime) -> str:
+    """Return how long something took, such as ``1.3 s`` or ``2 min 5 s``."""
+    seconds = max(0.0, (end - start).total_seconds())
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:.1f} s"
+    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
 
 
 def counted(number: int, one: str, many: str = "") -> str:

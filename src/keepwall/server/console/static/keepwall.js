@@ -5,11 +5,12 @@ const ROWS = 300; // a live list keeps so many rows; older ones are on the pages
 
 const typing = (element) => element.matches("input, select, textarea, [contenteditable]");
 
-// Keys: "/" goes to the search field, "g" and a letter to a screen, Escape leaves a field.
+// Keys: "?" says them all; "/" goes to the search field, "g" and a letter to a screen, Escape leaves a field.
 let awaiting = 0;
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (typing(event.target)) {
+  if (document.querySelector("dialog[open]")) return;
+  if (typing(event.target) && event.target.type !== "checkbox") {
     if (event.key === "Escape") event.target.blur();
     return;
   }
@@ -25,7 +26,37 @@ document.addEventListener("keydown", (event) => {
     if (link) link.click();
   } else if (event.key === "g") {
     awaiting = event.timeStamp + 1500;
+  } else if (event.key === "?") {
+    document.getElementById("help")?.showModal();
+  } else if (event.key === "j" || event.key === "k") {
+    step(event.key === "j" ? 1 : -1);
+  } else if (event.key === "x") {
+    const box = document.activeElement.closest("[data-row]")?.querySelector("[name=fingerprint]");
+    if (box) box.click();
   }
+});
+
+// Rows of lists: "j" and "k" lead from link to link, "x" selects, the first box selects all.
+const step = (by) => {
+  const rows = [...document.querySelectorAll("[data-row]")];
+  const at = rows.indexOf(document.activeElement.closest("[data-row]"));
+  const next = rows[at < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, at + by))];
+  next?.querySelector("a")?.focus();
+};
+const picks = () => [...document.querySelectorAll("[name=fingerprint][type=checkbox]")];
+const showPicks = () => {
+  const all = document.querySelector("[data-pick-all]");
+  if (!all) return;
+  const every = picks();
+  const some = every.filter((each) => each.checked).length;
+  all.hidden = false;
+  all.checked = some > 0 && some === every.length;
+  all.indeterminate = some > 0 && some < every.length;
+  document.querySelector("[data-picked]").textContent = `${some} selected`;
+};
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-pick-all]")) for (const each of picks()) each.checked = event.target.checked;
+  if (event.target.closest(".triage")) showPicks();
 });
 
 // Copying: the text beside the button.
@@ -61,6 +92,7 @@ document.addEventListener("htmx:response:error", (event) => {
 document.addEventListener("htmx:after:swap", (event) => {
   if (!streaming(event.target)) tell("");
   showCopies(document);
+  showPicks();
 });
 
 // Live lists: say how the stream is, come back when the first try failed, hold still on request.
@@ -120,6 +152,12 @@ const resume = (button, rows) => {
 
 document.addEventListener("DOMContentLoaded", () => {
   showCopies(document);
+  showPicks();
+  const help = document.getElementById("help-open");
+  if (help) {
+    help.hidden = false;
+    help.addEventListener("click", () => document.getElementById("help").showModal());
+  }
   const pause = document.getElementById("live-pause");
   if (!pause) return;
   pause.hidden = false;

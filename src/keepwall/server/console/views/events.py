@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from keepwall.server.api.reads import existing
+from keepwall.server.api.paging import existing
 from keepwall.server.queries import EventsQuery, parse_query
 from keepwall.server.services import services_of
 

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from keepwall.server.api import acts
-from keepwall.server.api.reads import existing
+from keepwall.server.api.paging import existing
 from keepwall.server.queries import IncidentsQuery, Query, parse_query, quote_parameter
 from keepwall.server.services import services_of
 from keepwall.vocabulary.errors import KeepwallError

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from keepwall.server.credentials import check_password
+from keepwall.server.queries import local_path
 from keepwall.server.services import Services, services_of
 from keepwall.server.session import LIFETIME
 
@@ -65,9 +66,3 @@ async def sign_out(request: Request) -> Response:
     )
     response.headers["clear-site-data"] = '"cache"'
     return response
-
-
-def local_path(given: str) -> str:
-    """Return `given` if it is a path of this server, else the root: no redirect leads elsewhere."""
-    plain = given.isprintable() and given.isascii() and "\\" not in given
-    return given if plain and given.startswith("/") and not given.startswith("//") else "/"
