@@ -140,7 +140,10 @@ def judge(
         hits = at if kind == "secret" else [each for name in wanted for each in seen.get(name, ())]
         used.update(asset["id"] for asset in hits)
         if label.get("unsure") or label.get("context") in ASIDE:
-            used.update(asset["id"] for asset in at if kind in NAMED)
+            line = label.get("line", 0)
+            used.update(
+                asset["id"] for asset in at if kind in NAMED or _is_at(asset, label["path"], line)
+            )
             continue
         where = f"({label['path']}:{label.get('line', 0)})"
         for each in (score, kinds.setdefault(kind, Score())):
@@ -177,8 +180,10 @@ def _is_lock(path: str) -> bool:
     return name.endswith((".lock", "-lock.json", "-lock.yaml", "go.sum", "-lock.yml"))
 
 
-def _is_at(asset: dict[str, Any], path: str) -> bool:
-    return any(place["path"] == path for place in asset["locations"])
+def _is_at(asset: dict[str, Any], path: str, line: int = -1) -> bool:
+    return any(
+        place["path"] == path and line in (-1, place["line"]) for place in asset["locations"]
+    )
 
 
 if __name__ == "__main__":

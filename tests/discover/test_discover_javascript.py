@@ -56,6 +56,7 @@ server.setRequestHandler(CallToolRequestSchema, async (request) => {
 });
 """
 OTHERS = """
+import { azure, createAzure } from '@ai-sdk/azure';
 import Anthropic from '@anthropic-ai/sdk';
 import { QdrantClient } from '@qdrant/js-client-rest';
 import { pipeline } from '@huggingface/transformers';
@@ -65,9 +66,12 @@ import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 const claude = new Anthropic({ apiKey: process.env.ANTHROPIC_API_KEY });
 await claude.messages.create({ model: 'claude-sonnet-4-5', messages: [] });
 const store = new QdrantClient({ url: 'http://localhost:6333' });
+const other2 = azure.responses(deployment);
+const small = createAzure({}).textEmbeddingModel('text-embedding-3-small');
 const embed = await pipeline('feature-extraction', 'Xenova/all-MiniLM-L6-v2');
 const chat = new ChatOpenAI({ modelName: 'gpt-4o-mini' });
 const helper = new Agent({ name: 'Helper', model: 'gpt-4.1', instructions: 'Help.' });
+const unknown = new StdioClientTransport({ command: 'node', args: [path] });
 const files = new MCPServerStdio({ fullCommand: 'npx -y @acme/files .' });
 const other = new StdioClientTransport({ command: 'npx', args: ['-y', '@acme/web@1.2.3'] });
 """
@@ -145,6 +149,7 @@ def test_models_stores_clients_and_agents(tree):
     found = tree({"a.mts": OTHERS})
     assert keys(found, AssetKind.HOSTED_MODEL) == {
         "anthropic/claude-sonnet-4-5",
+        "azure-openai/text-embedding-3-small",
         "huggingface/xenova/all-minilm-l6-v2",
         "openai/gpt-4o-mini",
         "openai/gpt-4.1",

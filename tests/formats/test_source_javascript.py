@@ -55,23 +55,31 @@ def test_modules_have_one_name(specifier, name):
             "npm:openai.OpenAI.chat.completions.create",
         ),
         (
-            "import OpenAI from 'openai'; let c: OpenAI | null = null;"
-            " function get() { c = new OpenAI(); return c } c.responses.create()",
+            (
+                "import OpenAI from 'openai'; let c: OpenAI | null = null;"
+                " function get() { c = new OpenAI(); return c } c.responses.create()"
+            ),
             "npm:openai.OpenAI.responses.create",
         ),
         (
-            "import OpenAI from 'openai'; class A { private c = new OpenAI();"
-            " ask() { const { chat } = this.c; return chat.completions.create() } }",
+            (
+                "import OpenAI from 'openai'; class A { private c = new OpenAI();"
+                " ask() { const { chat } = this.c; return chat.completions.create() } }"
+            ),
             "npm:openai.OpenAI.chat.completions.create",
         ),
         (
-            "import OpenAI from 'openai'; class A { constructor(private readonly c: OpenAI) {}"
-            " ask() { return this.c.responses.create() } }",
+            (
+                "import OpenAI from 'openai'; class A { constructor(private readonly c: OpenAI) {}"
+                " ask() { return this.c.responses.create() } }"
+            ),
             "npm:openai.OpenAI.responses.create",
         ),
         (
-            "import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';"
-            " export const add = (server: McpServer) => { server.tool('x') }",
+            (
+                "import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';"
+                " export const add = (server: McpServer) => { server.tool('x') }"
+            ),
             "npm:@modelcontextprotocol/sdk.server.mcp.McpServer.tool",
         ),
         (
@@ -79,8 +87,10 @@ def test_modules_have_one_name(specifier, name):
             "npm:@ai-sdk/openai.createOpenAI.__call__",
         ),
         (
-            "import { exec } from 'child_process'; import util from 'node:util';"
-            " const run = util.promisify(exec); run('ls')",
+            (
+                "import { exec } from 'child_process'; import util from 'node:util';"
+                " const run = util.promisify(exec); run('ls')"
+            ),
             "node:child_process.exec",
         ),
         ("import fs, { promises as p } from 'fs'; p.readFile('x')", "node:fs.promises.readFile"),
@@ -101,7 +111,10 @@ def test_functions_are_resolved(source, function):
     [
         ("function eval(x) {} eval(1)", "eval"),
         ("import ai from 'ai'; function f(ai) { ai.tool() }", "npm:ai.tool"),
-        ("import ai from 'ai'; function f() { for (const ai of all) { ai.tool() } }", "npm:ai.tool"),
+        (
+            "import ai from 'ai'; function f() { for (const ai of all) { ai.tool() } }",
+            "npm:ai.tool",
+        ),
         ("import ai from 'ai'; function f() { try {} catch (ai) { ai.tool() } }", "npm:ai.tool"),
         ("import { exec } from './mine.js'; exec('ls')", "node:child_process.exec"),
         ("const a = b; const b = a; a.go()", "npm:a.go"),

@@ -13,6 +13,7 @@ from keepwall.vocabulary.json_value import JsonValue
 from keepwall.vocabulary.scan import Observation
 
 _MAXIMUM = 30
+_INTERPRETERS = frozenset({"node", "bun", "deno", "tsx", "python", "python3", "npx", "uvx", "uv"})
 
 
 def observe_mcp(
@@ -62,6 +63,8 @@ def _server(name: str, table: Mapping[str, JsonValue], line: int) -> McpServer |
         words, arguments = [""], []
     elif not words or "://" in words[0]:
         return None
+    elif words[0] in _INTERPRETERS and not [*words[1:], *arguments]:
+        return None  # which program it runs is not written here
     else:
         url = ""
     package, pinned = fetched_package([*words, *arguments])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 
 from keepwall.discover.containers import command_fact, observe_image, surface_of
@@ -27,13 +28,12 @@ from keepwall.vocabulary.json_value import JsonValue
 from keepwall.vocabulary.scan import Observation
 from keepwall.vocabulary.surface import Surface
 
+_NAME = re.compile(r"(?:docker|container)file(?:[._-].*)?\Z|.*\.(?:docker|container)file\Z")
+
 
 def is_dockerfile(name: str) -> bool:
     """Return whether a base name (lower case) is one of a Dockerfile."""
-    stem = name.partition(".")[0]
-    return stem in ("dockerfile", "containerfile") or name.endswith(
-        (".dockerfile", ".containerfile")
-    )
+    return _NAME.match(name) is not None
 
 
 def _wants(path: str, _context: TreeContext) -> bool:
@@ -103,12 +103,22 @@ def _instructions(
             "stage": each.stage,
         }
         yield Fact("dockerfile.instruction", build.id, value, view.path, each.line)
+        image = substitute(_image(each), variables)
+        if image and image.lower() not in stages and not image.isdigit():
+            yield from observe_image(image, build, Location(view.path, each.line), context)
         if each.instruction == "FROM":
-            words = [word for word in each.value.split() if not word.startswith("--")]
-            image = substitute(words[0], variables) if words else ""
-            if image.lower() not in stages:
-                yield from observe_image(image, build, Location(view.path, each.line), context)
             stages.add(each.stage.lower())
+
+
+def _image(each: Instruction) -> str:
+    """Return the image that an instruction takes: to begin with, or to copy or mount from."""
+    words = each.value.split()
+    if each.instruction == "FROM":
+        return next((word for word in words if not word.startswith("--")), "")
+    if each.instruction in ("COPY", "ADD"):
+        return next((word[7:] for word in words if word.startswith("--from=")), "")
+    mounts = (word[8:].split(",") for word in words if word.startswith("--mount="))
+    return next((part[5:] for parts in mounts for part in parts if part.startswith("from=")), "")
 
 
 DOCKERFILES = Source("dockerfile", _wants, _observe)

@@ -8,8 +8,8 @@ from typing import Any
 
 from keepwall.discover.catalogue import Catalogue
 from keepwall.formats.source.model import Call, Module
-from keepwall.vocabulary.json_value import JsonValue
 
+_FIRST = {"0": "model"}
 _SAYS_NOTHING = frozenset({"tool", "dynamicTool", "structuredTool"})
 """Variables that hold a tool and do not tell one from another."""
 
@@ -21,17 +21,19 @@ def renamed(module: Module, catalogue: Catalogue) -> Module:
     others name that variable, they name the function of the tool.
     """
     tables = catalogue.script["argument_names"]
-    makers: Mapping[str, list[str]] = catalogue.calls["tool_constructors"]
+    tools: Mapping[str, list[str]] = catalogue.calls["tool_constructors"]
+    makers = tuple(catalogue.script["model_makers"]["prefixes"])
     known = {function.name for function in module.functions}
     aliases: dict[str, str] = {}
     calls: list[Call] = []
     untyped = catalogue.script["untyped"]
     for found in module.calls:
         call = _typed(found, untyped) if found.function[0] == ":" else found
-        given = _named(call, tables[call.function]) if call.function in tables else call
-        if call.function in makers:
+        names = tables.get(call.function) or (_FIRST if call.function.startswith(makers) else {})
+        given = _named(call, names) if names else call
+        if call.function in tools:
             given = _tool(given)
-            if call.target and (held := _function(given, makers[call.function][1:], known)):
+            if call.target and (held := _function(given, tools[call.function][1:], known)):
                 aliases.setdefault(f":{call.target}", f":{held}")
         calls.append(given)
     if aliases:

@@ -7,7 +7,8 @@ other expression becomes ``${…}``. Template anatomy: learn.microsoft.com, "ARM
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from keepwall.formats.declared import Declared
 from keepwall.formats.line_index import LineIndex
@@ -62,6 +63,7 @@ def _resources(
         return
     known = {**_defaults(document), **given}
     table = document.get("resources")
+    entries: Iterable[tuple[str, Any]]
     entries = table.items() if isinstance(table, Mapping) else _numbered(table)
     for symbol, entry in entries:
         kind = entry.get("type") if isinstance(entry, Mapping) else None

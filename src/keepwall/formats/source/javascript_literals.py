@@ -19,7 +19,7 @@ _ESCAPE = re.compile(
 _SIMPLE = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
 _WRAPPED = frozenset(
     {"parenthesized_expression", "as_expression", "satisfies_expression", "non_null_expression"}
-    | {"await_expression"}
+    | {"await_expression", "type_assertion"}
 )
 _WORDS = {b"true": True, b"false": False, b"null": None, b"undefined": None}
 _CHOICES = frozenset({"||", "??"})
@@ -36,12 +36,10 @@ def plain(data: bytes, node: Node) -> str:
 def core(node: Node) -> Node:
     """Return the expression within parentheses, ``await`` and what TypeScript asserts."""
     for _ in range(20):
-        if node.type not in _WRAPPED or not node.named_children:
-            if node.type != "type_assertion":
-                break
-            node = node.named_children[-1]
-        else:
-            node = node.named_children[0]
+        kind = node.type
+        if kind not in _WRAPPED or not node.named_child_count:
+            break
+        node = node.named_children[-1 if kind == "type_assertion" else 0]
     return node
 
 
@@ -145,8 +143,8 @@ def _composed(data: bytes, node: Node, lookup: Lookup, depth: int) -> object:
         made = node.child_by_field_name("constructor")
         given = node.child_by_field_name("arguments")
         if made is not None and given is not None and plain(data, made) == "URL":
-            inside = given.named_children[:1]
-            return literal(data, inside[0], lookup, depth + 1) if inside else NOT_LITERAL
+            inside = given.named_children
+            return literal(data, inside[0], lookup, depth + 1) if len(inside) == 1 else NOT_LITERAL
     return NOT_LITERAL
 
 

@@ -33,17 +33,46 @@ _TYPE_ARGUMENTS = re.compile(rb"[\w$)\]](?:\s++|/\*[^*]*+\*++/)*+<(?:\s++|/\*[^*
 _CHUNK = 1 << 15
 _CHECKED = 2_000
 
-_PICKED = (
-    "import_statement export_statement variable_declarator assignment_expression "
-    "function_declaration generator_function_declaration function_expression generator_function "
-    "arrow_function method_definition class_declaration class call_expression new_expression "
-    "catch_clause for_in_statement switch_case object pair while_statement for_statement "
-    "field_definition public_field_definition abstract_class_declaration"
-).split()
-_SKIPPED = (
-    "comment string template_type type_annotation interface_declaration type_alias_declaration "
-    "type_arguments type_parameters ambient_declaration regex import_clause named_imports"
-).split()
+_PICKED = [
+    "import_statement",
+    "export_statement",
+    "variable_declarator",
+    "assignment_expression",
+    "function_declaration",
+    "generator_function_declaration",
+    "function_expression",
+    "generator_function",
+    "arrow_function",
+    "method_definition",
+    "class_declaration",
+    "class",
+    "call_expression",
+    "new_expression",
+    "catch_clause",
+    "for_in_statement",
+    "switch_case",
+    "object",
+    "pair",
+    "while_statement",
+    "for_statement",
+    "field_definition",
+    "public_field_definition",
+    "abstract_class_declaration",
+]
+_SKIPPED = [
+    "comment",
+    "string",
+    "template_type",
+    "type_annotation",
+    "interface_declaration",
+    "type_alias_declaration",
+    "type_arguments",
+    "type_parameters",
+    "ambient_declaration",
+    "regex",
+    "import_clause",
+    "named_imports",
+]
 """What holds nothing of the above, or only types."""
 
 
