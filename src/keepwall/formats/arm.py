@@ -7,8 +7,7 @@ other expression becomes ``${…}``. Template anatomy: learn.microsoft.com, "ARM
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 from keepwall.formats.declared import Declared
 from keepwall.formats.line_index import LineIndex
@@ -63,10 +62,11 @@ def _resources(
         return
     known = {**_defaults(document), **given}
     table = document.get("resources")
-    entries: Iterable[tuple[str, Any]]
     entries = table.items() if isinstance(table, Mapping) else _numbered(table)
     for symbol, entry in entries:
-        kind = entry.get("type") if isinstance(entry, Mapping) else None
+        if not isinstance(entry, Mapping):
+            continue
+        kind = entry.get("type")
         if not isinstance(kind, str) or "/" not in kind:
             continue
         body = _plain({key: each for key, each in entry.items() if key != "resources"}, known, 0)
