@@ -13,7 +13,7 @@ from keepwall.vocabulary.fact import Fact
 from keepwall.vocabulary.json_value import JsonValue
 from keepwall.vocabulary.scan import Observation
 
-MOST_IN_ONE_TABLE = 5
+MOST_IN_ONE_TABLE = 12
 """More models than this in one literal are a table of what exists, not what is used."""
 
 _MOST_ENTRIES = 15
@@ -61,7 +61,9 @@ def _tables(texts: Sequence[Text], names: ModelNames) -> Iterator[list[Text]]:
     """Yield the texts that may name models, those of one literal together."""
     ends: dict[tuple[str, str], list[Text]] = {}
     for text in texts:
-        if not text.key or not names.holds_model(text.key):
+        if not text.key or not (
+            names.holds_model(text.key) or names.is_route(text.key, text.value)
+        ):
             continue
         place = (text.scope, text.key.partition(".")[0])
         table = ends.get(place)

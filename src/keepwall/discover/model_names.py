@@ -10,6 +10,7 @@ from typing import Any
 _SHAPE = re.compile(r"(?:@[\w-]+/)?[A-Za-z][\w.:/@+-]{1,119}\Z")
 _CAMEL = re.compile(r"(?<=[a-z\d])(?=[A-Z])")
 _REPOSITORY = re.compile(r"[A-Za-z\d][\w.-]{1,60}/[A-Za-z\d][\w.-]{1,95}\Z")
+_IDS = frozenset({"id", "value", "slug", "name"})
 _TELLING = re.compile(r"[A-Za-z][\w.:/@]*[-\d]|\d[\w.]*[A-Za-z]")
 _FILES = re.compile(
     r"(?i)\.(?:gguf|bin|pth?|onnx|py|json|ya?ml|toml|txt|md|csv|safetensors|pkl|joblib|h5|keras|tflite|png|html?)\Z"
@@ -71,6 +72,12 @@ class ModelNames:
         return self.keys.fullmatch(last) is not None or any(
             self.keys.fullmatch(each) and not self.other_keys.fullmatch(each) for each in tables
         )
+
+    def is_route(self, key: str, text: str) -> bool:
+        """Return whether an id is a model as gateways call it, such as ``anthropic/claude-…``."""
+        prefix, _, rest = text.partition("/")
+        known = prefix in self.prefixes and self.distinct.fullmatch(rest) is not None
+        return known and _snake(key.rpartition(".")[2]) in _IDS
 
     def recognise(self, text: str, key: str = "", provider: str = "") -> ModelName | None:
         """Return the model that `text` names where it is given to `key`; None where it names none.

@@ -16,6 +16,7 @@ from keepwall.discover.code_references import (
     dataset_reference,
     model_reference,
 )
+from keepwall.discover.endpoints import observe_code_endpoints
 from keepwall.discover.services import observe_services
 from keepwall.discover.source import (
     FileView,
@@ -76,6 +77,7 @@ def observe_module(
         yield from dataset_reference(call, view, context, holder)
     yield from observe_texts(module.texts, _claimed(module, context), view, context, holder)
     yield from observe_services(module, view, context, holder)
+    yield from observe_code_endpoints(module, view, context, holder)
     yield from observe_agents(module, view, context, holder)
     yield from bucket_references(module, view, context, holder)
     yield from observe_training(module, view, context, holder)

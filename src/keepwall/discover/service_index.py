@@ -158,7 +158,7 @@ def build_index(data: Mapping[str, Any]) -> ServiceIndex:
                 _note(getattr(index, way), ways.get(way, ()), service)
             for way in ("images", "programs", "schemes"):
                 _note(getattr(index, way), ways.get(way, ()), service)
-    index.names["huggingface"] = Service(AssetKind.MODEL_REGISTRY, "huggingface")
+    del index.names["huggingface"]  # weights that are loaded from there are served here
     return index
 
 
