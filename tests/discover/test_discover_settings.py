@@ -49,7 +49,7 @@ def found(tmp_path, name, text):
         (
             "chart/values.yaml",
             "env:\n  - name: EMBEDDING_MODEL\n    value: BAAI/bge-m3\n",
-            {"model-registry:huggingface", "hosted-model:huggingface/baai/bge-m3"},
+            {"hosted-model:huggingface/baai/bge-m3"},
         ),
         ("model_prices.json", '{"gpt-4o": {"model": "gpt-4o"}}', set()),
         ("config.yaml", "model: ${MODEL}\nname: gpt-4o\ntype: model\n", set()),
