@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from keepwall.assess.patch import unified_diff
@@ -38,7 +38,10 @@ def applied(content: str, diff: str) -> str:
     return "".join(new + old[at:])
 
 
+@settings(max_examples=400)
 @given(TEXT, st.lists(st.tuples(st.integers(0, 130), st.integers(0, 9), TEXT), max_size=5))
+@example("\n", [(0, 0, "")])
+@example("a\n\n", [(2, 0, "")])
 def test_a_diff_says_what_the_edits_do(content: str, spans: list[tuple[int, int, str]]):
     edits = chosen(
         Edit(start, min(start + size, len(content)), text)

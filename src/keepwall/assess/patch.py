@@ -22,7 +22,9 @@ def unified_diff(path: str, content: str, edits: Sequence[Edit]) -> str:
         at = first = max(hunk[0][0] - CONTEXT, 0)
         body: list[str] = []
         for start, last, new in hunk:
-            kept = new[:-1] if last >= len(lines) - 1 and not new[-1] else new
+            # What follows the last line break is no line where it is empty.
+            open_end = last >= len(lines) - (not content.endswith("\n"))
+            kept = new[:-1] if open_end and not new[-1] else new
             body += [_line(" ", lines, each, content) for each in range(at, start)]
             at = min(last + 1, len(lines))
             body += [_line("-", lines, each, content) for each in range(start, at)]
