@@ -7,7 +7,10 @@ folder with one folder for each. A label or any of its `alt` must be found under
 Labels that are unsure, or of tests and documents, count neither way, and so does what Keepwall
 itself says is of those.
 
-Usage: python benchmarks/inventory_accuracy.py SOURCES [--show] [NAME…]
+With --peer PROGRAM, ai-bom of PyPI looks at the same trees; of it a label counts as mentioned where any
+component bears its name (without the place), which is kinder than what is asked of Keepwall.
+
+Usage: python benchmarks/inventory_accuracy.py SOURCES [--show] [--peer PROGRAM] [NAME…]
 """
 
 from __future__ import annotations
@@ -58,10 +61,12 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("sources", type=Path)
     parser.add_argument("--show", action="store_true")
+    parser.add_argument("--peer")
     parser.add_argument("names", nargs="*")
     options = parser.parse_args()
     labelled = sorted(each.stem for each in LABELS.glob("*.jsonl") if "." not in each.stem)
     total, kinds = Score(), dict[str, Score]()
+    mentioned = components = 0
     head = f"{'':<26} {'right':>6} {'missed':>6} {'wrong':>6}   {'recall':>6} {'precision':>9}"
     print(f"{head}   {'by place':>8} {'precision':>9}")
     for name in options.names or labelled:
@@ -70,6 +75,9 @@ def main() -> int:
             print(f"{name:<26} not there")
             continue
         score = judge(read_labels(name), found(tree), kinds)
+        if options.peer:
+            hits, listed = mentions(options.peer, tree, read_labels(name))
+            mentioned, components = mentioned + hits, components + listed
         print(score.line(name))
         for part in ("right", "missed", "wrong"):
             getattr(total, part).extend(getattr(score, part))
@@ -83,6 +91,10 @@ def main() -> int:
     for kind, score in sorted(kinds.items()):
         print(score.line(f"  {kind}"))
     right = len(total.right)
+    if options.peer:
+        print(
+            f"peer: mentions {mentioned} of {right + len(total.missed)} in {components} components"
+        )
     met = right >= RECALL * (right + len(total.missed))
     met &= right >= PRECISION * (right + len(total.wrong))
     print(f"target: recall {RECALL} at precision {PRECISION}")
@@ -105,6 +117,29 @@ def found(tree: Path) -> list[dict[str, Any]]:
         )
         result: dict[str, Any] = json.loads(output.read_bytes())
     return list(result["assets"])
+
+
+def mentions(program: str, tree: Path, labels: list[dict[str, Any]]) -> tuple[int, int]:
+    """Return how many labels a peer mentions by name, and how many components it lists."""
+    with tempfile.TemporaryDirectory() as scratch:
+        output = Path(scratch) / "bom.json"
+        command = [program, "scan", str(tree), "-f", "json", "-q", "-o", str(output)]
+        subprocess.run(command, check=False, capture_output=True)
+        listed = json.loads(output.read_bytes())["components"] if output.is_file() else []
+    known = {plain(each["name"]) for each in listed}
+    known |= {plain(each.get("version", "")) for each in listed} - {""}
+    hits = 0
+    for label in labels:
+        if label.get("unsure") or label.get("context") in ASIDE:
+            continue
+        keys = (label["key"], *label.get("alt", ()))
+        hits += any(plain(re.split(r"[/#]", key)[-1]) in known for key in keys)
+    return hits, len(listed)
+
+
+def plain(name: str) -> str:
+    """Return a name without case, spaces and marks."""
+    return re.sub(r"[^a-z0-9]", "", name.lower().partition("@")[0])
 
 
 def names(kind: str, key: str) -> set[str]:
