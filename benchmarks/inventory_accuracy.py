@@ -7,8 +7,8 @@ folder with one folder for each. A label or any of its `alt` must be found under
 Labels that are unsure, or of tests and documents, count neither way, and so does what Keepwall
 itself says is of those.
 
-With --peer PROGRAM, ai-bom of PyPI looks at the same trees; of it a label counts as mentioned where any
-component bears its name (without the place), which is kinder than what is asked of Keepwall.
+With --peer PROGRAM, ai-bom of PyPI looks at the same trees; of it a label counts as mentioned where
+any component bears its name (without the place), which is kinder than what is asked of Keepwall.
 
 Usage: python benchmarks/inventory_accuracy.py SOURCES [--show] [--peer PROGRAM] [NAME…]
 """
