@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 CHECKS := lint format types imports pytest
-.PHONY: help run test $(CHECKS) bench lock docs clean
+.PHONY: help run test $(CHECKS) fuzz bench lock docs clean
 BIN := .venv/bin
 PORT ?= 8740
 
@@ -30,9 +30,13 @@ imports:
 pytest: # tests/conftest.py fails the run for a skip that is not on the list
 	$(BIN)/python -m pytest --durations=15
 
+fuzz: ## Try the property tests with new random examples
+	@scripts/setup.sh test
+	KEEPWALL_FUZZ=1 $(BIN)/python -m pytest -m "not real"
+
 bench: ## Measure every figure that the documents quote
 	@scripts/setup.sh test
-	@for each in benchmarks/*.py; do echo "== $$each"; $(BIN)/python "$$each"; done
+	@for each in benchmarks/*.py; do echo "== $$each"; $(BIN)/python "$$each" || echo "== ended with $$?"; done
 
 lock: ## Lock the dependencies again; make lock UPGRADE=--upgrade raises them
 	scripts/lock.sh $(UPGRADE)
