@@ -19,6 +19,7 @@ from keepwall.discover.yaml_files import YAML_FILES
 from keepwall.formats.kubernetes import is_kubernetes
 from keepwall.formats.safe_json import load_json_with_comments
 from keepwall.formats.safe_yaml import YamlLimits, YamlMap, YamlValue, load_yaml
+from keepwall.formats.snake_case import snake_case
 from keepwall.vocabulary.asset import Location
 from keepwall.vocabulary.errors import FormatError
 from keepwall.vocabulary.scan import Observation
@@ -35,7 +36,6 @@ _REGISTRY = re.compile(r"[a-z\d-]+(?:\.[a-z\d-]+)+(?::\d{2,5})?/\S+/\S+\Z")
 _KEY = re.compile(
     r"(?:.*[_.-])?(?:docker_?|container_?|base_?|runtime_?)?images?(?:_?(?:uri|url|ref|name|tag))?"
 )
-_CAMEL = re.compile(r"(?<=[a-z\d])(?=[A-Z])")
 _FILE = re.compile(r"(?i)\.(?:png|jpe?g|gif|svg|webp|ico|bmp|tiff?|avif|iso|qcow2|img)\Z")
 _REPOSITORY_KEYS = ("repository", "repo", "name")
 _DEVCONTAINER = ("devcontainer.json", ".devcontainer.json")
@@ -160,7 +160,7 @@ def _is_known(text: str, context: TreeContext) -> bool:
 
 
 def _is_image_key(key: str) -> bool:
-    return _KEY.fullmatch(_CAMEL.sub("_", key).lower()) is not None
+    return _KEY.fullmatch(snake_case(key)) is not None
 
 
 CHART_IMAGES = Source("images", _wants, _observe)

@@ -14,7 +14,7 @@ from keepwall.discover.code_tools import (
     schema_tools,
 )
 from keepwall.discover.hosted_models import model_asset
-from keepwall.discover.source import FileView, TreeContext, asset
+from keepwall.discover.source import FileView, TreeContext, asset, uses
 from keepwall.formats.source.model import Call, Module
 from keepwall.vocabulary.asset import Asset, AssetKind, Location, Relation, RelationKind
 from keepwall.vocabulary.fact import Fact
@@ -134,12 +134,12 @@ class _Agents:
             framework = next(filter(None, map(tables["agent_bases"].get, each.bases)), None)
             if framework is not None:
                 name = each.name.rpartition(".")[2]
-                yield from self._asset(name, each.line, {"framework": framework})
+                agent = self._asset(name, each.line, {"framework": framework})
+                yield agent
+                yield uses(self.holder, agent)
 
-    def _asset(
-        self, name: str, line: int, attributes: Mapping[str, str]
-    ) -> Iterator[Asset | Relation]:
-        found = asset(
+    def _asset(self, name: str, line: int, attributes: Mapping[str, str]) -> Asset:
+        return asset(
             self.context,
             AssetKind.AGENT,
             f"{self.view.path}#{name}",
@@ -148,8 +148,6 @@ class _Agents:
             self.view.at(line),
             attributes,
         )
-        yield found
-        yield Relation(self.holder.id, RelationKind.USES, found.id)
 
     def _agent(
         self, call: Call, framework: str, arguments: Mapping[str, list[str]]
@@ -157,10 +155,9 @@ class _Agents:
         given = call.arguments.get("name") or call.arguments.get("role")
         name = (given if isinstance(given, str) and given else self._place_name(call))[:100]
         attributes = {"framework": framework, **self._keys(call, arguments)}
-        agent, used = self._asset(name, call.line, attributes)
+        agent = self._asset(name, call.line, attributes)
         yield agent
-        yield used
-        assert isinstance(agent, Asset)  # noqa: S101 - the first of the two
+        yield uses(self.holder, agent)
         yield from self._model(call, agent, arguments)
         yield from self._tools(call, agent, arguments["tools"])
 
@@ -174,10 +171,9 @@ class _Agents:
             return
         name = (call.scope or self._place_name(call))[:100]
         attributes = {"framework": "none", **self._keys(call, arguments)}
-        agent, used = self._asset(name, call.line, attributes)
+        agent = self._asset(name, call.line, attributes)
         yield agent
-        yield used
-        assert isinstance(agent, Asset)  # noqa: S101 - the first of the two
+        yield uses(self.holder, agent)
         yield from self._model(call, agent, arguments)
         yield from self._tools(call, agent, ["tools"])
         for tool in offered:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from keepwall.discover.source import FileView, TreeContext, asset
+from keepwall.formats.snake_case import snake_case
 from keepwall.formats.source.model import Module
 from keepwall.vocabulary.asset import Asset, AssetKind, Relation, RelationKind
 from keepwall.vocabulary.fact import Fact
@@ -29,7 +30,6 @@ _INSTRUCTS = re.compile(
     r"|generate|classify|rewrite|translate) (?:the|this|these|a|an)\b)"
 )
 _SURE = re.compile(r"system|instruction|persona|backstory|llm_prompt|prompt_template")
-_CAMEL = re.compile(r"(?<=[a-z\d])(?=[A-Z])")
 _NOT = re.compile(
     r".*(?:description|help|tooltip|placeholder|label|error)\Z|.*(?:install|setup|usage|build)_.*"
 )
@@ -67,7 +67,7 @@ def find_prompts(module: Module, context: TreeContext) -> Iterator[Prompt]:
                 label = ".".join(filter(None, (call.target or call.scope, "system")))
                 yield Prompt(label, value, "system", call.line, len(value), call.scope)
     for each in module.templates:
-        key = _CAMEL.sub("_", each.key.rpartition(".")[2]).lower()
+        key = snake_case(each.key.rpartition(".")[2])
         if each.line in seen or each.text in told:
             continue
         if _is_prompt(each.key, key, each.text):

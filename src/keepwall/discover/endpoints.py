@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 from keepwall.discover.settings_files import LARGEST, SETTINGS_FILES
 from keepwall.discover.source import FileView, Source, TreeContext, asset, uses, without_secrets
 from keepwall.formats.settings_text import read_settings
+from keepwall.formats.snake_case import snake_case
 from keepwall.formats.source.model import Module
 from keepwall.vocabulary.asset import Asset, AssetKind, Location
 from keepwall.vocabulary.scan import Observation
 from keepwall.vocabulary.surface import Surface
 
-_CAMEL = re.compile(r"(?<=[a-z\d])(?=[A-Z])")
 _ADDRESS = re.compile(r"(?:https?|grpcs?|wss?)://[^\s\"'<>${}]{3,300}\Z")
 _KEY = re.compile(
     r"(?:.*[_.-])?(?:base_?urls?|api_?base(?:_?urls?)?|base_?api_?urls?|api_?urls?|endpoints?|hosts?|"
@@ -106,7 +106,7 @@ def _is_in_code(written: str, url: str, context: TreeContext) -> bool:
         host = (parts.hostname or "").lower()
     except ValueError:
         return False
-    last = _CAMEL.sub("_", written.rpartition(".")[2]).lower()
+    last = snake_case(written.rpartition(".")[2])
     if _NOT_KEY.search(last) or _NOWHERE.search(host):
         return False
     return _PATH.search(parts.path) is not None or (
@@ -123,13 +123,13 @@ def _is_endpoint(written: str, url: str, context: TreeContext) -> bool:
         host, port = (parts.hostname or "").lower(), parts.port
     except ValueError:
         return False
-    last = _CAMEL.sub("_", written.rpartition(".")[2]).lower()
+    last = snake_case(written.rpartition(".")[2])
     if not host or _NOWHERE.search(host) or _NOT_KEY.search(last) or not _KEY.match(last):
         return False
     known = any(context.catalogue.services.addressed(url))
     program, surface = context.catalogue.ports.get(port or 0, ("", Surface.PIPELINE))
     served = bool(program) and surface is Surface.INFERENCE
-    told = _OF_AI.search(_CAMEL.sub("_", written).lower()) is not None
+    told = _OF_AI.search(snake_case(written)) is not None
     return (
         (known and told)
         or (told and (served or _is_api(parts.path, host)))

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from keepwall.content.secrets import find_secrets_in_bytes
 from keepwall.discover.catalogue import catalogue
-from keepwall.discover.git_store import DIRECTORY, ObjectStore
-from keepwall.discover.reading import UnreadableError, opened, os_reason, shown_path
+from keepwall.discover.git_store import ObjectStore
+from keepwall.discover.reading import FOLDER, UnreadableError, opened, os_reason, shown_path
 from keepwall.discover.secret_facts import is_searched, observe_secret
 from keepwall.formats.git_objects import BLOB, COMMIT, TAG, Commit, read_commit, tree_entries
 from keepwall.vocabulary.asset import Asset
@@ -57,11 +57,11 @@ def discover_history(
     followed, alternates and configuration not read, and no program is started.
     """
     try:
-        top = os.open(root, DIRECTORY & ~os.O_NOFOLLOW)
+        top = os.open(root, FOLDER & ~os.O_NOFOLLOW)
     except OSError:
         return
     try:
-        git = os.open(_GIT, DIRECTORY, dir_fd=top)
+        git = os.open(_GIT, FOLDER, dir_fd=top)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -70,7 +70,7 @@ def discover_history(
     finally:
         os.close(top)
     try:
-        objects = os.open("objects", DIRECTORY, dir_fd=git)
+        objects = os.open("objects", FOLDER, dir_fd=git)
     except OSError as error:
         yield Unread(f"{_GIT}/objects", os_reason(error))
         os.close(git)

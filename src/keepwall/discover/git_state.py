@@ -7,9 +7,9 @@ import os
 import stat
 from pathlib import Path
 
+from keepwall.discover.reading import FOLDER
 from keepwall.discover.remembered import mark, settled
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _MOST_ENTRIES = 200_000
 _DEPTH = 8
 
@@ -23,7 +23,7 @@ def history_state(root: Path) -> bytes:
     digest, count = hashlib.blake2b(digest_size=16), 0
     waiting = [(name, 0) for name in ("HEAD", "packed-refs", "refs", "objects")]
     try:
-        top = os.open(root / ".git", _DIRECTORY)
+        top = os.open(root / ".git", FOLDER)
     except OSError:
         return b""
     try:
@@ -43,7 +43,7 @@ def history_state(root: Path) -> bytes:
             if depth > _DEPTH or count > _MOST_ENTRIES:
                 return b""
             # Loose objects are told by the state of their folder, which each new one changes.
-            inner = os.open(name, _DIRECTORY, dir_fd=top)
+            inner = os.open(name, FOLDER, dir_fd=top)
             try:
                 if not (name.startswith("objects/") and len(name) == len("objects/00")):
                     with os.scandir(inner) as entries:

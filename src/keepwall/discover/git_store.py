@@ -8,13 +8,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from keepwall.discover.reading import OpenFile, UnreadableError, opened, os_reason, shown_path
+from keepwall.discover.reading import (
+    FOLDER,
+    OpenFile,
+    UnreadableError,
+    opened,
+    os_reason,
+    shown_path,
+)
 from keepwall.formats.git_objects import GitObject, apply_delta, inflate, read_loose
 from keepwall.formats.git_pack import PACK_MAGIC, PackEntry, entry_head, read_index
 from keepwall.vocabulary.errors import FormatError
 from keepwall.vocabulary.fact import Unread
 
-DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _INDEX_BYTES = 256 << 20
 _HEAD_BYTES = 64
 _CACHE_BYTES = 48 << 20
@@ -69,7 +75,7 @@ class ObjectStore:
 
     def _load_packs(self) -> Iterator[Unread]:
         try:
-            folder = os.open("pack", DIRECTORY, dir_fd=self.directory)
+            folder = os.open("pack", FOLDER, dir_fd=self.directory)
         except OSError:
             return
         self._open.callback(os.close, folder)
@@ -123,7 +129,7 @@ class ObjectStore:
 
     def _names(self, fan: str) -> list[str]:
         try:
-            folder = os.open(fan, DIRECTORY, dir_fd=self.directory)
+            folder = os.open(fan, FOLDER, dir_fd=self.directory)
         except OSError:
             return []
         try:
@@ -170,7 +176,7 @@ class ObjectStore:
 
     def _read_loose(self, name: str) -> GitObject:
         try:
-            folder = os.open(name[:2], DIRECTORY, dir_fd=self.directory)
+            folder = os.open(name[:2], FOLDER, dir_fd=self.directory)
         except OSError as error:
             raise FormatError(os_reason(error)) from error
         try:

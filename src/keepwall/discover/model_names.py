@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from keepwall.formats.snake_case import snake_case
+
 _SHAPE = re.compile(r"(?:@[\w-]+/)?[A-Za-z][\w.:/@+-]{1,119}\Z")
-_CAMEL = re.compile(r"(?<=[a-z\d])(?=[A-Z])")
 _REPOSITORY = re.compile(r"[A-Za-z\d][\w.-]{1,60}/[A-Za-z\d][\w.-]{1,95}\Z")
 _IDS = frozenset({"id", "value", "slug", "name"})
 _TELLING = re.compile(r"[A-Za-z][\w.:/@]*[-\d]|\d[\w.]*[A-Za-z]")
@@ -66,7 +67,7 @@ class ModelNames:
 
         A table called after models (``MODELS.fast``) does so below each of its keys.
         """
-        *tables, last = (_snake(each) for each in key.split(".")[-3:])
+        *tables, last = (snake_case(each) for each in key.split(".")[-3:])
         if self.other_keys.fullmatch(last):
             return False
         return self.keys.fullmatch(last) is not None or any(
@@ -77,7 +78,7 @@ class ModelNames:
         """Return whether an id is a model as gateways call it, such as ``anthropic/claude-…``."""
         prefix, _, rest = text.partition("/")
         known = prefix in self.prefixes and self.distinct.fullmatch(rest) is not None
-        return known and _snake(key.rpartition(".")[2]) in _IDS
+        return known and snake_case(key.rpartition(".")[2]) in _IDS
 
     def recognise(self, text: str, key: str = "", provider: str = "") -> ModelName | None:
         """Return the model that `text` names where it is given to `key`; None where it names none.
@@ -93,7 +94,7 @@ class ModelNames:
         if named := self.by_name(text):
             return named
         if _REPOSITORY.match(text):
-            last = _snake(key.rpartition(".")[2])
+            last = snake_case(key.rpartition(".")[2])
             hinted = _TELLING.search(text) and self.hub_keys.fullmatch(last)
             if hinted or text.partition("/")[0] in self.organisations:
                 return ModelName("huggingface", text)
@@ -121,10 +122,6 @@ class ModelNames:
         """Return what a model is for, by its name and what stands around it; empty if unsaid."""
         text = " ".join(each.lower() for each in hints if each)
         return next((role for role, pattern in self.roles if pattern.search(text)), "")
-
-
-def _snake(text: str) -> str:
-    return _CAMEL.sub("_", text).lower()
 
 
 def build_names(data: Mapping[str, Any], prefixes: Mapping[str, str]) -> ModelNames:

@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from keepwall.discover.reading import UnreadableError, opened, os_reason
+from keepwall.discover.reading import FOLDER, UnreadableError, open_folder, opened, os_reason
 from keepwall.vocabulary.errors import FormatError
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _MAXIMUM_BYTES = 16 << 20
 _MAXIMUM_NAMES = 5_000
 
@@ -67,23 +66,16 @@ class Neighbours:
             UnreadableError: it is not a folder of this tree.
         """
         self.asked += 1
-        parts = [part for part in folder.split("/") if part not in ("", ".")]
-        if self.root is None or ".." in parts:
+        if self.root is None:
             raise UnreadableError("outside of the tree")
-        descriptor = -1
         try:
-            descriptor = os.open(self.root, _DIRECTORY & ~os.O_NOFOLLOW)
-            for part in parts:
-                inner = os.open(part, _DIRECTORY, dir_fd=descriptor)
-                os.close(descriptor)
-                descriptor = inner
+            top = os.open(self.root, FOLDER & ~os.O_NOFOLLOW)
         except OSError as error:
-            if descriptor >= 0:
-                os.close(descriptor)
             raise UnreadableError(os_reason(error)) from error
-        except ValueError as error:
-            os.close(descriptor)
-            raise UnreadableError(str(error)) from error
+        try:
+            descriptor = open_folder(top, folder)
+        finally:
+            os.close(top)
         try:
             yield descriptor
         finally:

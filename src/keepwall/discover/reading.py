@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from keepwall.vocabulary.errors import FormatError
 
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+"""How a folder below the root is opened; only the root itself may be reached through a link."""
 _CHUNK = 1 << 20
 _REASONS = {
     errno.ELOOP: "became a symbolic link while it was read",
@@ -103,6 +105,30 @@ def opened(name: str, directory: int | None = None) -> Iterator[OpenFile]:
         yield OpenFile(descriptor, status.st_size)
     finally:
         os.close(descriptor)
+
+
+def open_folder(root: int, path: str) -> int:
+    """Return a descriptor of the folder `path` below the descriptor `root`; no link is followed.
+
+    Raises:
+        UnreadableError: it is gone, no folder, or not below the root.
+    """
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise UnreadableError("outside of the tree")
+    descriptor = os.dup(root)
+    try:
+        for part in parts:
+            inner = os.open(part, FOLDER, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = inner
+    except OSError as error:
+        os.close(descriptor)
+        raise UnreadableError(os_reason(error)) from error
+    except ValueError as error:  # a NUL in the name
+        os.close(descriptor)
+        raise UnreadableError(str(error)) from error
+    return descriptor
 
 
 def os_reason(error: OSError) -> str:

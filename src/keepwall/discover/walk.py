@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from keepwall.discover.limits import Limits
-from keepwall.discover.reading import os_reason, shown_path
+from keepwall.discover.reading import FOLDER, os_reason, shown_path
 from keepwall.vocabulary.fact import Unread
-
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ class Walk:
         if len(self._levels) >= self.limits.depth:
             yield Unread(place, f"nested deeper than {self.limits.depth} directories")
             return
-        flags = _DIRECTORY if parent is not None else _DIRECTORY & ~os.O_NOFOLLOW
+        flags = FOLDER if parent is not None else FOLDER & ~os.O_NOFOLLOW
         try:
             descriptor = os.open(name, flags, dir_fd=parent)
         except OSError as error:

@@ -22,7 +22,7 @@ from keepwall.discover.context import tree_context
 from keepwall.discover.examine import examine
 from keepwall.discover.limits import Limits
 from keepwall.discover.packed import pack
-from keepwall.discover.reading import UnreadableError, opened, os_reason, shown_path
+from keepwall.discover.reading import FOLDER, UnreadableError, open_folder, opened, shown_path
 from keepwall.rulebook.interest import Asked
 from keepwall.vocabulary.errors import FormatError
 from keepwall.vocabulary.fact import Unread
@@ -30,7 +30,6 @@ from keepwall.vocabulary.fact import Unread
 BATCH = 32
 _SECONDS_PER_FILE = 60.0
 _MEMORY = 3 << 30
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 Job = tuple[int, str]
 """The number of a file and its path below the root."""
@@ -162,7 +161,7 @@ class _Finder:
     """Opens directories below a root without following links; keeps the last one open."""
 
     def __init__(self, root: str) -> None:
-        self._root = os.open(root, _DIRECTORY & ~os.O_NOFOLLOW)
+        self._root = os.open(root, FOLDER & ~os.O_NOFOLLOW)
         self._name, self._descriptor = "", self._root
 
     def directory(self, path: str) -> int:
@@ -174,15 +173,7 @@ class _Finder:
         name = path.rpartition("/")[0]
         if name == self._name:
             return self._descriptor
-        descriptor = os.dup(self._root)
-        try:
-            for part in filter(None, name.split("/")):
-                inner = os.open(part, _DIRECTORY, dir_fd=descriptor)
-                os.close(descriptor)
-                descriptor = inner
-        except OSError as error:
-            os.close(descriptor)
-            raise UnreadableError(os_reason(error)) from error
+        descriptor = open_folder(self._root, name)
         if self._descriptor != self._root:
             os.close(self._descriptor)
         self._name, self._descriptor = name, descriptor
